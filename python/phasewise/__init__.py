@@ -1,0 +1,63 @@
+"""phasewise: audio source separation with the phase of every source recovered.
+
+Every public name is loaded when it is first used, so ``import phasewise`` costs little more than numpy.
+Conventions: audio is ``(..., channels, samples)``, a spectrogram ``(..., freq, frames)``, sources are on axis -3.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# public name -> module that defines it
+_EXPORTS = {
+    "build_info": "config",
+    "get_num_threads": "config",
+    "set_num_threads": "config",
+    "stft": "transform",
+    "istft": "transform",
+    "STFT": "transform",
+    "nmf": "factorization",
+    "NMF": "factorization",
+    "cluster_components": "factorization",
+    "griffinlim": "phase.griffin_lim",
+    "misi": "phase.inversion",
+    "spectrogram_inversion": "phase.inversion",
+    "ALGORITHMS": "phase.registry",
+    "sinusoidal_phase": "phase.sinusoidal",
+    "pu_iter": "phase.unwrapping",
+    "detect_onsets": "phase.onsets",
+    "wiener": "filters",
+    "separate": "separation",
+    "refine": "separation",
+    "Separator": "separation",
+    "ParameterError": "errors",
+    "PhasewiseError": "errors",
+    "AudioDecodeError": "errors",
+    "DictionaryError": "errors",
+    "Cancelled": "errors",
+}
+_MODULES = ("audio", "metrics", "phase", "reference", "errors")
+
+__all__ = ["__version__", *_EXPORTS, *_MODULES]  # noqa: PLE0604 - names are resolved lazily
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        value = getattr(importlib.import_module(f"phasewise.{_EXPORTS[name]}"), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"phasewise.{name}")
+    else:
+        raise AttributeError(f"module 'phasewise' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if TYPE_CHECKING:
+    from phasewise.config import build_info, get_num_threads, set_num_threads
