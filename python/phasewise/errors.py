@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["AudioDecodeError", "Cancelled", "DictionaryError", "ParameterError", "PhasewiseError"]
+__all__ = [
+    "AudioDecodeError",
+    "Cancelled",
+    "DictionaryError",
+    "MissingDependencyError",
+    "ParameterError",
+    "PhasewiseError",
+]
 
 
 class PhasewiseError(Exception):
@@ -15,6 +22,10 @@ class ParameterError(PhasewiseError, ValueError):
 
 class AudioDecodeError(PhasewiseError, OSError):
     """An audio file cannot be read or written: the message names the file and the reason."""
+
+
+class MissingDependencyError(PhasewiseError, ImportError):
+    """An optional package is not installed: the message says which, and how to get it."""
 
 
 class DictionaryError(PhasewiseError, ValueError):
