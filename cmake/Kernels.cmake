@@ -1,0 +1,42 @@
+# Compiles kernel sources once per instruction-set level and adds the objects to a target. Each level is a namespace
+# (PW_ISA) with its own function tables; dispatch.cpp chooses among them when the program runs.
+
+function(phasewise_compile_options target)
+  if(MSVC)
+    target_compile_options(${target} PRIVATE /W4 /fp:precise)
+  else()
+    # Rounding is decided in the sources (explicit fma), never by the compiler. No -ffast-math: it would switch
+    # the whole process to flush-to-zero.
+    target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra)
+  endif()
+endfunction()
+
+function(_phasewise_add_level target isa vector_bytes flags sources)
+  set(level ${target}_${isa})
+  add_library(${level} OBJECT ${sources})
+  target_include_directories(${level} PRIVATE cpp/include)
+  target_compile_definitions(${level} PRIVATE PW_ISA=${isa} PW_VECTOR_BYTES=${vector_bytes})
+  phasewise_compile_options(${level})
+  target_compile_options(${level} PRIVATE ${flags})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC's own AVX-512 headers trip this warning.
+    target_compile_options(${level} PRIVATE -Wno-maybe-uninitialized)
+  endif()
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:${level}>)
+  string(TOUPPER ${isa} upper)
+  target_compile_definitions(${target} PRIVATE PW_HAVE_${upper})
+endfunction()
+
+function(phasewise_add_kernels target)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$" OR CMAKE_OSX_ARCHITECTURES MATCHES "arm64")
+    _phasewise_add_level(${target} neon 16 "" "${ARGN}")
+  elseif(MSVC AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # Without the vector extensions the kernels run with one lane and the compiler vectorises what it can.
+    _phasewise_add_level(${target} baseline 0 "" "${ARGN}")
+    _phasewise_add_level(${target} avx2 0 "/arch:AVX2" "${ARGN}")
+  else()
+    _phasewise_add_level(${target} baseline 16 "" "${ARGN}")
+    _phasewise_add_level(${target} avx2 32 "-mavx2;-mfma" "${ARGN}")
+    _phasewise_add_level(${target} avx512 64 "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx2;-mfma" "${ARGN}")
+  endif()
+endfunction()

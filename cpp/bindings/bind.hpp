@@ -1,0 +1,10 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace phasewise::bindings {
+
+void bind_config(pybind11::module_& m);
+void bind_stft(pybind11::module_& m);
+
+}  // namespace phasewise::bindings

@@ -1,0 +1,11 @@
+// The compiled module: one registration function per domain, no arithmetic.
+#include <pybind11/pybind11.h>
+
+#include "bind.hpp"
+
+// Plans are immutable, scratch belongs to threads, and the pool is guarded: the interpreter's lock is not needed.
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+  m.doc() = "Compiled core of phasewise. Private: the functions of the package check and document their arguments.";
+  phasewise::bindings::bind_config(m);
+  phasewise::bindings::bind_stft(m);
+}

@@ -1,0 +1,13 @@
+// The function table of the instruction-set level in use. Kernel sources are compiled once per level; everything else
+// reaches them through these tables.
+#pragma once
+
+#include "../../src/kernels/transform_table.hpp"
+#include "phasewise/isa.hpp"
+
+namespace phasewise {
+
+template <class T>
+const TransformKernels<T>& transform_kernels(Isa isa);
+
+}  // namespace phasewise

@@ -1,0 +1,44 @@
+// Implementation of overlap_add; included by stft.hpp.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+namespace phasewise {
+
+template <class T, class AddFrame>
+void overlap_add(const StftPlan<T>& plan, const OverlapGain<T>& gain, std::size_t frames, std::size_t begin, std::size_t end,
+                 T* signal, AddFrame&& add_frame) {
+  if (begin >= end) return;
+  const std::size_t n = plan.n_fft(), hop = plan.hop(), lead = plan.lead();
+  // Positions count from the first sample of frame 0.
+  const std::size_t first = begin + lead, last = end + lead;
+  const std::size_t block = std::max<std::size_t>(1, std::min<std::size_t>(16, 16384 / hop));
+  AlignedBuffer<T> memory((block + 1) * hop + n);
+  T* acc = memory.data();
+  std::size_t t = first < n ? 0 : (first - n) / hop + 1;
+  const std::size_t t_end = std::min(frames, (last - 1) / hop + 1);
+  std::size_t base = std::min(t * hop, first), written = first;  // hop > n leaves gaps before a frame
+  std::fill(acc, acc + memory.size(), T(0));
+
+  const auto flush = [&](std::size_t upto) {  // samples [written, upto) are complete
+    upto = std::min(upto, last);
+    if (upto <= written) return;
+    gain.apply(plan.frame().kernels(), written, upto - written, acc + (written - base), signal + (written - lead));
+    written = upto;
+  };
+  while (t < t_end) {
+    const std::size_t stop = std::min(t_end, t + block);
+    for (; t < stop; ++t) add_frame(t, acc + (t * hop - base));
+    flush(t * hop);
+    const std::size_t shift = t * hop - base;  // the tail of the last frames waits for its successors
+    std::memmove(acc, acc + shift, (memory.size() - shift) * sizeof(T));
+    std::fill(acc + (memory.size() - shift), acc + memory.size(), T(0));
+    base = t * hop;
+  }
+  const std::size_t reach = base + memory.size();
+  flush(reach);
+  if (written < last) std::fill(signal + (written - lead), signal + (last - lead), T(0));
+}
+
+}  // namespace phasewise

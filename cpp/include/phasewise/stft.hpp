@@ -1,0 +1,79 @@
+// Short-time Fourier transform and its inverse for batches of signals.
+//
+// Memory is frame-major: a spectrogram of B signals is (B, frames, bins), complex numbers interleaved.
+// A plan is immutable and may be used by several threads at once.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "phasewise/fft.hpp"
+
+namespace phasewise {
+
+// What lies beyond the ends of a signal. `none`: frames start at sample 0 and never leave the signal; otherwise frames
+// are centred: frame t is centred on sample t hop.
+enum class Padding { none, zeros, reflect, edge };
+
+template <class T>
+class StftPlan {
+ public:
+  // window: n_fft values. Throws std::invalid_argument unless n_fft >= 1 and hop >= 1.
+  StftPlan(const double* window, std::size_t n_fft, std::size_t hop, Padding padding);
+
+  std::size_t n_fft() const { return frame_.n(); }
+  std::size_t bins() const { return frame_.bins(); }
+  std::size_t hop() const { return hop_; }
+  Padding padding() const { return padding_; }
+  const FramePlan<T>& frame() const { return frame_; }
+
+  // Samples before sample 0 that the first frame covers.
+  std::size_t lead() const { return padding_ == Padding::none ? 0 : n_fft() / 2; }
+  // Frames of a signal; 0 if it is shorter than one frame.
+  std::size_t frames(std::size_t samples) const;
+  // Samples that `frames` frames determine: hop (frames - 1), plus n_fft if frames are not centred.
+  std::size_t samples(std::size_t frames) const;
+
+  // The n_fft samples of frame t of a signal, in place or gathered into `side` (n_fft values).
+  const T* frame_samples(const T* signal, std::size_t samples, std::size_t t, T* side) const;
+
+  // (batch, samples) -> (batch, frames, bins)
+  void analyze(const T* signal, std::size_t batch, std::size_t samples, T* spectrum) const;
+  // (batch, samples) -> |.| or |.|^2, (batch, frames, bins)
+  void analyze_magnitude(const T* signal, std::size_t batch, std::size_t samples, bool power, T* out) const;
+  // (batch, frames, bins) -> (batch, length): overlap-add divided by the sum of squared windows; zeros beyond the frames
+  void synthesize(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* signal) const;
+
+  // Sum of squared windows over `frames` frames, for the samples [0, length) that they reach.
+  std::vector<double> overlap(std::size_t frames, std::size_t length) const;
+
+ private:
+  FramePlan<T> frame_;
+  std::size_t hop_;
+  Padding padding_;
+  std::vector<double> squared_window_;
+};
+
+// 1 / (sum of squared windows) by position, without storing it for every sample: away from the ends it is periodic.
+template <class T>
+class OverlapGain {
+ public:
+  OverlapGain(const std::vector<double>& squared_window, std::size_t hop, std::size_t frames);
+  // out[i] = in[i] gain(position + i)
+  void apply(const TransformKernels<T>& kernels, std::size_t position, std::size_t count, const T* in, T* out) const;
+
+ private:
+  std::size_t body_begin_, body_end_;
+  std::vector<T> head_, body_, tail_;
+};
+
+// Overlap-adds frames into the samples [begin, end) of a signal (counted from its sample 0) and normalises them.
+// add_frame(t, acc) adds the n_fft windowed samples of frame t. Every sample sums its frames in rising order, so that
+// the result does not depend on how a signal is cut into ranges.
+template <class T, class AddFrame>
+void overlap_add(const StftPlan<T>& plan, const OverlapGain<T>& gain, std::size_t frames, std::size_t begin, std::size_t end,
+                 T* signal, AddFrame&& add_frame);
+
+}  // namespace phasewise
+
+#include "phasewise/overlap_add.inl"

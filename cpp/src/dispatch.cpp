@@ -1,0 +1,56 @@
+#include "phasewise/dispatch.hpp"
+
+#include <type_traits>
+
+// Every level defines the same tables in a namespace of its own.
+#define PW_DECLARE_TABLES(isa)                        \
+  namespace phasewise::isa {                          \
+  extern const TransformKernels<float> transform_f32; \
+  extern const TransformKernels<double> transform_f64; \
+  }
+
+#if defined(PW_HAVE_NEON)
+PW_DECLARE_TABLES(neon)
+#else
+PW_DECLARE_TABLES(baseline)
+#endif
+#if defined(PW_HAVE_AVX2)
+PW_DECLARE_TABLES(avx2)
+#endif
+#if defined(PW_HAVE_AVX512)
+PW_DECLARE_TABLES(avx512)
+#endif
+
+#if defined(PW_HAVE_AVX2)
+#define PW_CASE_AVX2(table) case Isa::avx2: return avx2::table;
+#else
+#define PW_CASE_AVX2(table)
+#endif
+#if defined(PW_HAVE_AVX512)
+#define PW_CASE_AVX512(table) case Isa::avx512: return avx512::table;
+#else
+#define PW_CASE_AVX512(table)
+#endif
+#if defined(PW_HAVE_NEON)
+#define PW_DEFAULT(table) default: return neon::table;
+#else
+#define PW_DEFAULT(table) default: return baseline::table;
+#endif
+
+// Defines the look-up of one table for one scalar type.
+#define PW_TABLE(Kernels, function, T, table)          \
+  template <>                                          \
+  const Kernels<T>& function<T>(Isa isa) {             \
+    switch (isa) {                                     \
+      PW_CASE_AVX2(table)                              \
+      PW_CASE_AVX512(table)                            \
+      PW_DEFAULT(table)                                \
+    }                                                  \
+  }
+
+namespace phasewise {
+
+PW_TABLE(TransformKernels, transform_kernels, float, transform_f32)
+PW_TABLE(TransformKernels, transform_kernels, double, transform_f64)
+
+}  // namespace phasewise

@@ -1,0 +1,57 @@
+// The transform kernels of one instruction-set level: one frame of a short-time Fourier transform at a time, all of it
+// in the first-level cache. Plans are plain data; FramePlan (fft.hpp) owns and fills them.
+#pragma once
+
+#include <cstddef>
+
+namespace phasewise {
+
+// One Stockham pass of radix r over n = r m s points: x[q + s (p + m k)] -> y[q + s (r p + j)], 0 <= q < s, 0 <= p < m.
+// Twiddles w^(p j), w = exp(-2 pi i / (r m)), j = 1..r-1: first pass (s == 1) [j-1][re, im][p], later passes [p][j-1][re, im].
+template <class T>
+struct FftPass {
+  int radix;
+  std::size_t s, m;
+  const T* twiddles;
+};
+
+// Complex transform of length n: by passes, or (convolution != nullptr) by Bluestein's chirp convolution.
+template <class T>
+struct FftView {
+  std::size_t n;
+  std::size_t stride;  // distance between the real and the imaginary half of a planar work buffer
+  int pass_count;
+  const FftPass<T>* passes;
+  const FftView<T>* convolution;  // power-of-two transform of length >= 2 n - 1
+  const T* chirp;                 // exp(-i pi m^2 / n), planar, halves `stride` apart
+  const T* chirp_spectrum;        // transform of the conjugate chirp over its length, planar, halves convolution->stride apart
+};
+
+// Windowed real transform of n samples. Even n: one complex transform of n / 2; odd n: one of n.
+template <class T>
+struct FrameView {
+  std::size_t n, bins;
+  FftView<T> fft;
+  const T* untangle;   // even n: exp(-2 pi i k / n), k = 0..n/2, planar, halves fft.stride apart
+  const T* analysis;   // window, times 1/2 for even n (the factor of the untangling)
+  const T* synthesis;  // window / n
+  std::size_t scratch;  // scalars of scratch that every call below needs, 64-byte aligned
+};
+
+template <class T>
+struct TransformKernels {
+  int lanes;
+  // samples (n) -> spectrum (bins), complex interleaved
+  void (*forward)(const FrameView<T>&, const T* samples, T* spectrum, T* scratch);
+  // the same, real and imaginary parts apart
+  void (*forward_planar)(const FrameView<T>&, const T* samples, T* re, T* im, T* scratch);
+  void (*forward_magnitude)(const FrameView<T>&, const T* samples, T* magnitude, T* scratch);
+  void (*forward_power)(const FrameView<T>&, const T* samples, T* power, T* scratch);
+  // spectrum -> n windowed samples, added to acc
+  void (*inverse_add)(const FrameView<T>&, const T* spectrum, T* acc, T* scratch);
+  void (*inverse_add_planar)(const FrameView<T>&, const T* re, const T* im, T* acc, T* scratch);
+  // out = a * b
+  void (*multiply)(const T* a, const T* b, T* out, std::size_t n);
+};
+
+}  // namespace phasewise

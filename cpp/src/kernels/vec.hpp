@@ -1,0 +1,286 @@
+// A short vector of L lanes of T, the only SIMD vocabulary of the kernels.
+//
+// Arithmetic and shuffles use the GCC/Clang vector extensions; fma, sqrt and the reciprocal square root name
+// their instruction, because those decide the rounding. Compilers without the extensions (MSVC) get
+// PW_VECTOR_BYTES == 0 from the build: every kernel then runs with one lane.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PW_INLINE inline __attribute__((always_inline))
+#define PW_LAMBDA __attribute__((always_inline))
+#define PW_RESTRICT __restrict__
+#else
+#define PW_INLINE __forceinline
+#define PW_LAMBDA
+#define PW_RESTRICT __restrict
+#endif
+
+namespace {
+
+// Calls f(0), f(1), ... f(N-1) with the index as a compile-time constant, fully unrolled.
+template <class F, std::size_t... I>
+PW_INLINE void static_for_impl(F&& f, std::index_sequence<I...>) {
+  (f(std::integral_constant<int, static_cast<int>(I)>{}), ...);
+}
+template <int N, class F>
+PW_INLINE void static_for(F&& f) {
+  static_for_impl(std::forward<F>(f), std::make_index_sequence<static_cast<std::size_t>(N)>{});
+}
+
+template <class T>
+inline constexpr int native_lanes = PW_VECTOR_BYTES == 0 ? 1 : PW_VECTOR_BYTES / static_cast<int>(sizeof(T));
+
+template <class T, int L>
+struct Vec;
+
+// ---- one lane -------------------------------------------------------------------------------------------
+template <class T>
+struct Vec<T, 1> {
+  using value_type = T;
+  static constexpr int lanes = 1;
+  T v;
+
+  static PW_INLINE Vec load(const T* p) { return {*p}; }
+  static PW_INLINE Vec broadcast(T x) { return {x}; }
+  static PW_INLINE Vec zero() { return {T(0)}; }
+  PW_INLINE void store(T* p) const { *p = v; }
+
+  friend PW_INLINE Vec operator+(Vec a, Vec b) { return {a.v + b.v}; }
+  friend PW_INLINE Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
+  friend PW_INLINE Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
+  friend PW_INLINE Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
+  friend PW_INLINE Vec operator-(Vec a) { return {-a.v}; }
+};
+
+template <class T>
+PW_INLINE Vec<T, 1> fma(Vec<T, 1> a, Vec<T, 1> b, Vec<T, 1> c) {
+#if defined(__FMA__) || defined(__ARM_NEON)
+  return {std::fma(a.v, b.v, c.v)};
+#else
+  return {a.v * b.v + c.v};
+#endif
+}
+template <class T>
+PW_INLINE Vec<T, 1> sqrt(Vec<T, 1> a) { return {std::sqrt(a.v)}; }
+template <class T>
+PW_INLINE Vec<T, 1> max(Vec<T, 1> a, Vec<T, 1> b) { return {a.v > b.v ? a.v : b.v}; }
+template <class T>
+PW_INLINE Vec<T, 1> min(Vec<T, 1> a, Vec<T, 1> b) { return {a.v < b.v ? a.v : b.v}; }
+// a > 0 ? b : c, lane by lane
+template <class T>
+PW_INLINE Vec<T, 1> select_positive(Vec<T, 1> a, Vec<T, 1> b, Vec<T, 1> c) { return {a.v > T(0) ? b.v : c.v}; }
+template <class T>
+PW_INLINE Vec<T, 1> reverse(Vec<T, 1> a) { return a; }
+template <class T>
+PW_INLINE T sum(Vec<T, 1> a) { return a.v; }
+// (a0 b0 a1 b1 ...) and back
+template <class T>
+PW_INLINE void interleave(Vec<T, 1> a, Vec<T, 1> b, Vec<T, 1>& lo, Vec<T, 1>& hi) { lo = a; hi = b; }
+template <class T>
+PW_INLINE void deinterleave(Vec<T, 1> lo, Vec<T, 1> hi, Vec<T, 1>& a, Vec<T, 1>& b) { a = lo; b = hi; }
+
+#if PW_VECTOR_BYTES > 0
+
+template <class T> struct LaneIndex;
+template <> struct LaneIndex<float> { using type = int; };
+template <> struct LaneIndex<double> { using type = long long; };
+
+#if defined(__clang__)
+#define PW_SHUFFLE(T, L, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PW_SHUFFLE(T, L, a, b, ...) __builtin_shuffle(a, b, typename Vec<T, L>::index{__VA_ARGS__})
+#endif
+
+// ---- L lanes --------------------------------------------------------------------------------------------
+template <class T, int L>
+struct Vec {
+  using value_type = T;
+  static constexpr int lanes = L;
+  typedef T type __attribute__((vector_size(L * sizeof(T))));
+  typedef typename LaneIndex<T>::type index __attribute__((vector_size(L * sizeof(T))));
+  type v;
+
+  static PW_INLINE Vec load(const T* p) {
+    Vec r;
+    std::memcpy(&r.v, p, sizeof(type));
+    return r;
+  }
+  static PW_INLINE Vec broadcast(T x) { return broadcast_impl(x, std::make_index_sequence<L>{}); }
+  static PW_INLINE Vec zero() { return {type{}}; }
+  PW_INLINE void store(T* p) const { std::memcpy(p, &v, sizeof(type)); }
+
+  friend PW_INLINE Vec operator+(Vec a, Vec b) { return {a.v + b.v}; }
+  friend PW_INLINE Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
+  friend PW_INLINE Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
+  friend PW_INLINE Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
+  friend PW_INLINE Vec operator-(Vec a) { return {-a.v}; }
+
+ private:
+  template <std::size_t... I>
+  static PW_INLINE Vec broadcast_impl(T x, std::index_sequence<I...>) {
+    return {type{(static_cast<void>(I), x)...}};
+  }
+};
+
+template <class T, int L>
+PW_INLINE Vec<T, L> fma(Vec<T, L> a, Vec<T, L> b, Vec<T, L> c) {
+#if defined(__AVX512F__)
+  if constexpr (L * sizeof(T) == 64) {
+    if constexpr (sizeof(T) == 4) return {(typename Vec<T, L>::type)_mm512_fmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v)};
+    else return {(typename Vec<T, L>::type)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v)};
+  }
+#endif
+#if defined(__FMA__)
+  if constexpr (L * sizeof(T) == 32) {
+    if constexpr (sizeof(T) == 4) return {(typename Vec<T, L>::type)_mm256_fmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v)};
+    else return {(typename Vec<T, L>::type)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v)};
+  } else if constexpr (L * sizeof(T) == 16) {
+    if constexpr (sizeof(T) == 4) return {(typename Vec<T, L>::type)_mm_fmadd_ps((__m128)a.v, (__m128)b.v, (__m128)c.v)};
+    else return {(typename Vec<T, L>::type)_mm_fmadd_pd((__m128d)a.v, (__m128d)b.v, (__m128d)c.v)};
+  }
+#elif defined(__aarch64__)
+  if constexpr (L * sizeof(T) == 16) {
+    if constexpr (sizeof(T) == 4) return {(typename Vec<T, L>::type)vfmaq_f32((float32x4_t)c.v, (float32x4_t)a.v, (float32x4_t)b.v)};
+    else return {(typename Vec<T, L>::type)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v)};
+  }
+#endif
+  return {a.v * b.v + c.v};
+}
+
+template <class T, int L>
+PW_INLINE Vec<T, L> sqrt(Vec<T, L> a) {
+#if defined(__AVX512F__)
+  if constexpr (L * sizeof(T) == 64) {
+    if constexpr (sizeof(T) == 4) return {(typename Vec<T, L>::type)_mm512_sqrt_ps((__m512)a.v)};
+    else return {(typename Vec<T, L>::type)_mm512_sqrt_pd((__m512d)a.v)};
+  }
+#endif
+#if defined(__AVX__)
+  if constexpr (L * sizeof(T) == 32) {
+    if constexpr (sizeof(T) == 4) return {(typename Vec<T, L>::type)_mm256_sqrt_ps((__m256)a.v)};
+    else return {(typename Vec<T, L>::type)_mm256_sqrt_pd((__m256d)a.v)};
+  }
+#endif
+#if defined(__SSE2__)
+  if constexpr (L * sizeof(T) == 16) {
+    if constexpr (sizeof(T) == 4) return {(typename Vec<T, L>::type)_mm_sqrt_ps((__m128)a.v)};
+    else return {(typename Vec<T, L>::type)_mm_sqrt_pd((__m128d)a.v)};
+  }
+#elif defined(__aarch64__)
+  if constexpr (L * sizeof(T) == 16) {
+    if constexpr (sizeof(T) == 4) return {(typename Vec<T, L>::type)vsqrtq_f32((float32x4_t)a.v)};
+    else return {(typename Vec<T, L>::type)vsqrtq_f64((float64x2_t)a.v)};
+  }
+#endif
+  Vec<T, L> r = a;
+  for (int i = 0; i < L; ++i) r.v[i] = std::sqrt(a.v[i]);
+  return r;
+}
+
+template <class T, int L>
+PW_INLINE Vec<T, L> max(Vec<T, L> a, Vec<T, L> b) { return {a.v > b.v ? a.v : b.v}; }
+template <class T, int L>
+PW_INLINE Vec<T, L> min(Vec<T, L> a, Vec<T, L> b) { return {a.v < b.v ? a.v : b.v}; }
+template <class T, int L>
+PW_INLINE Vec<T, L> select_positive(Vec<T, L> a, Vec<T, L> b, Vec<T, L> c) {
+  return {a.v > typename Vec<T, L>::type{} ? b.v : c.v};
+}
+
+template <class T, int L, std::size_t... I>
+PW_INLINE Vec<T, L> reverse_impl(Vec<T, L> a, std::index_sequence<I...>) {
+  return {PW_SHUFFLE(T, L, a.v, a.v, static_cast<int>(L - 1 - I)...)};
+}
+template <class T, int L>
+PW_INLINE Vec<T, L> reverse(Vec<T, L> a) { return reverse_impl(a, std::make_index_sequence<L>{}); }
+
+template <class T, int L, std::size_t... I>
+PW_INLINE void interleave_impl(Vec<T, L> a, Vec<T, L> b, Vec<T, L>& lo, Vec<T, L>& hi, std::index_sequence<I...>) {
+  lo.v = PW_SHUFFLE(T, L, a.v, b.v, static_cast<int>(I / 2 + (I % 2) * L)...);
+  hi.v = PW_SHUFFLE(T, L, a.v, b.v, static_cast<int>(L / 2 + I / 2 + (I % 2) * L)...);
+}
+template <class T, int L>
+PW_INLINE void interleave(Vec<T, L> a, Vec<T, L> b, Vec<T, L>& lo, Vec<T, L>& hi) {
+  interleave_impl(a, b, lo, hi, std::make_index_sequence<L>{});
+}
+template <class T, int L, std::size_t... I>
+PW_INLINE void deinterleave_impl(Vec<T, L> lo, Vec<T, L> hi, Vec<T, L>& a, Vec<T, L>& b, std::index_sequence<I...>) {
+  a.v = PW_SHUFFLE(T, L, lo.v, hi.v, static_cast<int>(2 * I)...);
+  b.v = PW_SHUFFLE(T, L, lo.v, hi.v, static_cast<int>(2 * I + 1)...);
+}
+template <class T, int L>
+PW_INLINE void deinterleave(Vec<T, L> lo, Vec<T, L> hi, Vec<T, L>& a, Vec<T, L>& b) {
+  deinterleave_impl(lo, hi, a, b, std::make_index_sequence<L>{});
+}
+
+// Sum of the lanes by halving, so that the order does not depend on the compiler.
+template <class T, int L>
+PW_INLINE T sum(Vec<T, L> a) {
+  T lane[L];
+  a.store(lane);
+  for (int half = L / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
+  return lane[0];
+}
+
+// In-register transpose of an L x L block by log2(L) rounds. Round b exchanges bit b of the row with bit b of the lane;
+// the rounds are ordered so that each maps to one two-source permute.
+template <int B, class T, int L, std::size_t... I>
+PW_INLINE void exchange_bit(Vec<T, L>& a, Vec<T, L>& b, std::index_sequence<I...>) {
+  const auto x = a.v, y = b.v;
+  a.v = PW_SHUFFLE(T, L, x, y, static_cast<int>((I & B) ? (I - B) + L : I)...);
+  b.v = PW_SHUFFLE(T, L, x, y, static_cast<int>((I & B) ? I + L : I + B)...);
+}
+template <int B, class T, int L>
+PW_INLINE void transpose_rounds(Vec<T, L>* r) {
+  if constexpr (B < L) {
+    static_for<L>([&](auto i) PW_LAMBDA {
+      if constexpr ((i.value & B) == 0) exchange_bit<B>(r[i.value], r[i.value + B], std::make_index_sequence<L>{});
+    });
+    transpose_rounds<2 * B>(r);
+  }
+}
+template <class T, int L>
+PW_INLINE void transpose(Vec<T, L>* r) { transpose_rounds<1>(r); }
+
+#endif  // PW_VECTOR_BYTES > 0
+
+template <class T>
+PW_INLINE void transpose(Vec<T, 1>*) {}
+
+template <class V>
+PW_INLINE V fms(V a, V b, V c) { return fma(a, b, -c); }   // a b - c
+template <class V>
+PW_INLINE V fnma(V a, V b, V c) { return fma(-a, b, c); }  // c - a b
+
+// 1/sqrt(a) for a > 0: float32 to about 1.5 ulp by estimate and Newton step, float64 exactly rounded twice.
+template <class T, int L>
+PW_INLINE Vec<T, L> reciprocal_sqrt(Vec<T, L> a) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4 && L == 16) {
+    const Vec<T, L> y{(typename Vec<T, L>::type)_mm512_rsqrt14_ps((__m512)a.v)};
+    const Vec<T, L> e = fnma(a * y, y, Vec<T, L>::broadcast(T(1)));
+    return fma(y * Vec<T, L>::broadcast(T(0.5)), e, y);
+  }
+#endif
+#if defined(__AVX__)
+  if constexpr (sizeof(T) == 4 && L == 8) {
+    const Vec<T, L> y{(typename Vec<T, L>::type)_mm256_rsqrt_ps((__m256)a.v)};
+    const Vec<T, L> e = fnma(a * y, y, Vec<T, L>::broadcast(T(1)));
+    return fma(y * Vec<T, L>::broadcast(T(0.5)), e, y);
+  }
+#endif
+  return Vec<T, L>::broadcast(T(1)) / sqrt(a);
+}
+
+}  // namespace

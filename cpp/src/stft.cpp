@@ -1,0 +1,174 @@
+#include "phasewise/stft.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+#include "phasewise/threads.hpp"
+
+namespace phasewise {
+namespace {
+
+constexpr std::size_t frames_per_task = 8;
+
+std::size_t checked(std::size_t value, const char* what) {
+  if (value == 0) throw std::invalid_argument(std::string(what) + " must be at least 1, got 0.");
+  return value;
+}
+
+template <class T>
+T reciprocal(double energy) {
+  const double tiny = static_cast<double>(std::numeric_limits<T>::min());
+  return static_cast<T>(energy > tiny ? 1.0 / energy : 1.0);  // no energy: leave the sum as it is
+}
+
+}  // namespace
+
+template <class T>
+StftPlan<T>::StftPlan(const double* window, std::size_t n_fft, std::size_t hop, Padding padding)
+    : frame_(window, checked(n_fft, "n_fft")), hop_(checked(hop, "hop_length")), padding_(padding), squared_window_(n_fft) {
+  for (std::size_t i = 0; i < n_fft; ++i) squared_window_[i] = window[i] * window[i];
+}
+
+template <class T>
+std::size_t StftPlan<T>::frames(std::size_t samples) const {
+  const std::size_t covered = samples + 2 * lead();
+  return covered < n_fft() ? 0 : 1 + (covered - n_fft()) / hop_;
+}
+
+template <class T>
+std::size_t StftPlan<T>::samples(std::size_t frames) const {
+  if (frames == 0) return 0;
+  const std::size_t covered = hop_ * (frames - 1) + n_fft();
+  return covered - std::min(covered, 2 * lead());
+}
+
+template <class T>
+const T* StftPlan<T>::frame_samples(const T* signal, std::size_t samples, std::size_t t, T* side) const {
+  const std::ptrdiff_t n = static_cast<std::ptrdiff_t>(samples), size = static_cast<std::ptrdiff_t>(n_fft());
+  const std::ptrdiff_t start = static_cast<std::ptrdiff_t>(t * hop_) - static_cast<std::ptrdiff_t>(lead());
+  if (start >= 0 && start + size <= n) return signal + start;
+  const std::ptrdiff_t inside = std::clamp<std::ptrdiff_t>(-start, 0, size), outside = std::clamp<std::ptrdiff_t>(n - start, 0, size);
+  if (outside > inside) std::copy(signal + start + inside, signal + start + outside, side + inside);
+  const auto beyond = [&](std::ptrdiff_t i) -> T {
+    if (n == 0 || padding_ == Padding::zeros || padding_ == Padding::none) return T(0);
+    if (padding_ == Padding::edge || n == 1) return signal[i < 0 ? 0 : n - 1];
+    const std::ptrdiff_t period = 2 * (n - 1);
+    i = ((i % period) + period) % period;
+    return signal[i < n ? i : period - i];
+  };
+  for (std::ptrdiff_t i = 0; i < std::min(inside, size); ++i) side[i] = beyond(start + i);
+  for (std::ptrdiff_t i = std::max(outside, inside); i < size; ++i) side[i] = beyond(start + i);
+  return side;
+}
+
+template <class T>
+void StftPlan<T>::analyze(const T* signal, std::size_t batch, std::size_t samples, T* spectrum) const {
+  const std::size_t count = frames(samples);
+  parallel_for(batch * count, frames_per_task, [&](std::size_t begin, std::size_t end) {
+    T* scratch = thread_scratch<T>(frame_.scratch() + n_fft());
+    for (std::size_t i = begin; i < end; ++i) {
+      const T* x = frame_samples(signal + i / count * samples, samples, i % count, scratch + frame_.scratch());
+      frame_.kernels().forward(frame_.view(), x, spectrum + 2 * i * bins(), scratch);
+    }
+  });
+}
+
+template <class T>
+void StftPlan<T>::analyze_magnitude(const T* signal, std::size_t batch, std::size_t samples, bool power, T* out) const {
+  const std::size_t count = frames(samples);
+  const auto kernel = power ? frame_.kernels().forward_power : frame_.kernels().forward_magnitude;
+  parallel_for(batch * count, frames_per_task, [&](std::size_t begin, std::size_t end) {
+    T* scratch = thread_scratch<T>(frame_.scratch() + n_fft());
+    for (std::size_t i = begin; i < end; ++i) {
+      const T* x = frame_samples(signal + i / count * samples, samples, i % count, scratch + frame_.scratch());
+      kernel(frame_.view(), x, out + i * bins(), scratch);
+    }
+  });
+}
+
+template <class T>
+void StftPlan<T>::synthesize(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* signal) const {
+  const OverlapGain<T> gain(squared_window_, hop_, frames);
+  const std::size_t tile = std::max(n_fft(), 16 * hop_), tiles = (length + tile - 1) / tile;
+  parallel_for(batch * tiles, 1, [&](std::size_t begin, std::size_t end) {
+    T* scratch = thread_scratch<T>(frame_.scratch());
+    while (begin < end) {
+      const std::size_t b = begin / tiles, stop = std::min(end, (b + 1) * tiles);
+      const T* frames_of_b = spectrum + 2 * b * frames * bins();
+      overlap_add(*this, gain, frames, (begin - b * tiles) * tile, std::min(length, (stop - b * tiles) * tile), signal + b * length,
+                  [&](std::size_t t, T* acc) { frame_.kernels().inverse_add(frame_.view(), frames_of_b + 2 * t * bins(), acc, scratch); });
+      begin = stop;
+    }
+  });
+}
+
+template <class T>
+std::vector<double> StftPlan<T>::overlap(std::size_t frames, std::size_t length) const {
+  if (frames == 0) return {};
+  const std::size_t reach = std::min(lead() + length, n_fft() + hop_ * (frames - 1));
+  std::vector<double> energy(reach, 0.0);
+  for (std::size_t t = 0; t < frames && t * hop_ < reach; ++t)
+    for (std::size_t i = 0; i < n_fft() && t * hop_ + i < reach; ++i) energy[t * hop_ + i] += squared_window_[i];
+  energy.erase(energy.begin(), energy.begin() + static_cast<std::ptrdiff_t>(std::min(lead(), reach)));
+  return energy;
+}
+
+template <class T>
+OverlapGain<T>::OverlapGain(const std::vector<double>& squared, std::size_t hop, std::size_t frames) {
+  const std::size_t n = squared.size();
+  // Energy at a position when frames first..last exist.
+  const auto energy = [&](std::size_t position, std::size_t count) {
+    double total = 0;
+    const std::size_t first = position < n ? 0 : (position - n) / hop + 1;
+    for (std::size_t t = first; t < count && t * hop <= position; ++t) total += squared[position - t * hop];
+    return total;
+  };
+  const std::size_t reach = frames == 0 ? 0 : n + hop * (frames - 1), end_of_body = frames * hop;
+  if (end_of_body <= n) {  // few frames: no periodic part
+    body_begin_ = body_end_ = reach;
+    for (std::size_t i = 0; i < reach; ++i) head_.push_back(reciprocal<T>(energy(i, frames)));
+    return;
+  }
+  body_begin_ = n;
+  body_end_ = end_of_body;
+  const std::size_t period = hop * ((1023 + hop) / hop);
+  for (std::size_t i = 0; i < n; ++i) head_.push_back(reciprocal<T>(energy(i, frames)));
+  for (std::size_t i = 0; i < period; ++i) body_.push_back(reciprocal<T>(energy(n + i, frames + period / hop + 1)));
+  for (std::size_t i = end_of_body; i < reach; ++i) tail_.push_back(reciprocal<T>(energy(i, frames)));
+}
+
+template <class T>
+void OverlapGain<T>::apply(const TransformKernels<T>& kernels, std::size_t position, std::size_t count, const T* in, T* out) const {
+  while (count > 0) {
+    const T* gain;
+    std::size_t room;
+    if (position < head_.size()) {
+      gain = head_.data() + position;
+      room = head_.size() - position;
+    } else if (position < body_end_) {
+      const std::size_t phase = (position - body_begin_) % body_.size();
+      gain = body_.data() + phase;
+      room = std::min(body_.size() - phase, body_end_ - position);
+    } else if (position - body_end_ < tail_.size()) {
+      gain = tail_.data() + (position - body_end_);
+      room = tail_.size() - (position - body_end_);
+    } else {  // beyond the last frame
+      std::fill(out, out + count, T(0));
+      return;
+    }
+    room = std::min(room, count);
+    kernels.multiply(in, gain, out, room);
+    position += room;
+    in += room;
+    out += room;
+    count -= room;
+  }
+}
+
+template class StftPlan<float>;
+template class StftPlan<double>;
+template class OverlapGain<float>;
+template class OverlapGain<double>;
+
+}  // namespace phasewise

@@ -1,0 +1,177 @@
+#include "phasewise/threads.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace phasewise {
+namespace {
+
+using Body = std::function<void(std::size_t, std::size_t)>;
+
+thread_local bool inside_parallel = false;
+
+int usable_cores() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+int initial_threads() {
+  const char* text = std::getenv("PHASEWISE_NUM_THREADS");
+  if (text == nullptr || *text == '\0') return usable_cores();
+  char* end = nullptr;
+  const long n = std::strtol(text, &end, 10);
+  if (*end != '\0' || n < 1 || n > 4096)
+    throw std::invalid_argument("PHASEWISE_NUM_THREADS must be an integer >= 1, got '" + std::string(text) + "'.");
+  return static_cast<int>(n);
+}
+
+std::atomic<int>& thread_setting() {
+  static std::atomic<int> n{initial_threads()};
+  return n;
+}
+
+// Workers sleep on a condition variable and never spin: torch's own threads may want the cores.
+class Pool {
+ public:
+  explicit Pool(int workers) {
+    for (int i = 0; i < workers; ++i) threads_.emplace_back([this, i] { work(i); });
+  }
+  ~Pool() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    for (auto& t : threads_) t.join();
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  int workers() const { return static_cast<int>(threads_.size()); }
+
+  void run(std::size_t count, int parts, const Body& body) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      body_ = &body;
+      count_ = count;
+      parts_ = parts;
+      pending_ = parts - 1;
+      error_ = nullptr;
+      ++generation_;
+    }
+    wake_.notify_all();
+    call(0);
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return pending_ == 0; });
+    body_ = nullptr;
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  void call(int part) {
+    const std::size_t n = static_cast<std::size_t>(parts_), p = static_cast<std::size_t>(part);
+    try {
+      inside_parallel = true;
+      (*body_)(count_ * p / n, count_ * (p + 1) / n);
+      inside_parallel = false;
+    } catch (...) {
+      inside_parallel = false;
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
+  }
+
+  void work(int index) {
+    unsigned long seen = 0;
+    for (;;) {
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
+        if (stopping_) return;
+        seen = generation_;
+        if (index + 1 >= parts_) continue;
+      }
+      call(index + 1);
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (--pending_ == 0) done_.notify_one();
+    }
+  }
+
+  std::vector<std::thread> threads_;
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  const Body* body_ = nullptr;
+  std::size_t count_ = 0;
+  int parts_ = 0, pending_ = 0;
+  unsigned long generation_ = 0;
+  bool stopping_ = false;
+  std::exception_ptr error_;
+};
+
+// The pool runs one job at a time; a second Python thread that arrives meanwhile runs its job on its own.
+struct Owner {
+  std::mutex busy;
+  std::unique_ptr<Pool> pool;
+};
+
+Owner& owner() {
+  static Owner* const o = [] {
+    auto* fresh = new Owner;  // never destroyed: workers must not be joined during static destruction
+#if defined(__unix__) || defined(__APPLE__)
+    // A forked child has no workers: stop them before, let both sides start anew when they next need them.
+    pthread_atfork([] { owner().busy.lock(); owner().pool.reset(); }, [] { owner().busy.unlock(); },
+                   [] { owner().busy.unlock(); });
+#endif
+    return fresh;
+  }();
+  return *o;
+}
+
+}  // namespace
+
+int num_threads() { return thread_setting().load(std::memory_order_relaxed); }
+
+void set_num_threads(int n) {
+  if (n < 1 || n > 4096) throw std::invalid_argument("num_threads must be in [1, 4096], got " + std::to_string(n) + ".");
+  thread_setting().store(n, std::memory_order_relaxed);
+}
+
+void parallel_for(std::size_t count, std::size_t grain, const Body& body) {
+  if (count == 0) return;
+  const std::size_t most = std::max<std::size_t>(1, count / std::max<std::size_t>(1, grain));
+  const int parts = static_cast<int>(std::min<std::size_t>(most, static_cast<std::size_t>(num_threads())));
+  if (parts > 1 && !inside_parallel) {
+    Owner& o = owner();
+    const std::unique_lock<std::mutex> busy(o.busy, std::try_to_lock);
+    if (busy.owns_lock()) {
+      if (!o.pool || o.pool->workers() < parts - 1) {
+        o.pool.reset();
+        o.pool = std::make_unique<Pool>(parts - 1);
+      }
+      o.pool->run(count, parts, body);
+      return;
+    }
+  }
+  body(0, count);
+}
+
+}  // namespace phasewise
