@@ -1,0 +1,124 @@
+"""Parameters of a transform, checked once and turned into plans of the core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phasewise import _core
+from phasewise._validate import choice, integer
+from phasewise.errors import ParameterError
+from phasewise.windows import WindowSpec, padded_window
+
+__all__ = ["Framing", "Plan", "framing"]
+
+Plan: TypeAlias = "_core.StftPlan32 | _core.StftPlan64"
+
+_PADDINGS = {"constant": _core.Padding.zeros, "reflect": _core.Padding.reflect, "edge": _core.Padding.edge}
+
+# A sample whose squared windows sum to less than this share of the largest sum cannot be recovered.
+_NEGLIGIBLE = 1e-11
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a signal is cut into frames; equal parameters share their plans."""
+
+    n_fft: int
+    hop_length: int
+    win_length: int
+    center: bool
+    pad_mode: str
+    window: NDArray[np.float64] = field(compare=False, repr=False)
+    window_key: bytes = field(repr=False)
+
+    @property
+    def bins(self) -> int:
+        """Number of frequency bins, ``1 + n_fft // 2``."""
+        return 1 + self.n_fft // 2
+
+    def plan(self, dtype: Any) -> Plan:
+        """Return the plan for real scalars of ``dtype``, in the instruction set in use."""
+        return _plan(self, np.dtype(dtype) == np.float64, _core.active_isa())
+
+    def frames(self, samples: int) -> int:
+        """Return the number of frames of a signal, or explain why there is none."""
+        lead = self.n_fft // 2 if self.center else 0
+        covered = samples + 2 * lead
+        if samples < 1 or covered < self.n_fft:
+            raise ParameterError(
+                f"y has {samples} samples, but n_fft={self.n_fft} with center={self.center} needs at least "
+                f"{1 if self.center else self.n_fft}; pad the signal{'' if self.center else ', use center=True'} or lower n_fft."
+            )
+        return 1 + (covered - self.n_fft) // self.hop_length
+
+    def samples(self, frames: int) -> int:
+        """Return the number of samples that ``frames`` frames determine."""
+        covered = self.n_fft + self.hop_length * (frames - 1)
+        return max(0, covered - (2 * (self.n_fft // 2) if self.center else 0))
+
+    def check_overlap(self, frames: int, length: int) -> None:
+        """Reject a window and hop that leave samples of ``[0, length)`` without energy."""
+        gap = _first_gap(self, frames, length)
+        if gap is None:
+            return
+        first, last, energy = gap
+        raise ParameterError(
+            f"window and hop_length={self.hop_length} leave samples {first} to {last} without energy (the squared windows sum to "
+            f"{energy:.2g} there), so they cannot be reconstructed. Use {'' if self.center else 'center=True, '}"
+            f"hop_length <= {max(1, self.win_length // 2)}, another window, or on_zero_overlap='mask'."
+        )
+
+
+def framing(
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: WindowSpec = "hann",
+    center: bool = True,
+    pad_mode: str = "constant",
+) -> Framing:
+    """Check transform parameters and fill in the defaults of librosa."""
+    n_fft = integer("n_fft", n_fft)
+    win_length = n_fft if win_length is None else integer("win_length", win_length)
+    if win_length > n_fft:
+        raise ParameterError(f"win_length must be at most n_fft={n_fft}, got {win_length}.")
+    hop_length = max(1, win_length // 4) if hop_length is None else integer("hop_length", hop_length)
+    choice("pad_mode", pad_mode, _PADDINGS)
+    values = padded_window(window, win_length, n_fft)
+    return Framing(n_fft, hop_length, win_length, bool(center), pad_mode, values, values.tobytes())
+
+
+@lru_cache(maxsize=64)
+def _plan(framing: Framing, double: bool, isa: str) -> Plan:
+    padding = _PADDINGS[framing.pad_mode] if framing.center else _core.Padding.none
+    return (_core.StftPlan64 if double else _core.StftPlan32)(framing.window, framing.hop_length, padding)
+
+
+@lru_cache(maxsize=256)
+def _first_gap(framing: Framing, frames: int, length: int) -> tuple[int, int, float] | None:
+    """Return (first sample, last sample, energy) of the first stretch without energy, or None."""
+    n, hop = framing.n_fft, framing.hop_length
+    lead = n // 2 if framing.center else 0
+    # Away from the ends the energy repeats with the hop: a few frames tell everything.
+    spare = max(0, frames - 2 * (-(-n // hop)) - 2)
+    few = frames - spare
+    energy = np.zeros(n + hop * (few - 1))
+    for t in range(few):
+        energy[t * hop : t * hop + n] += framing.window**2
+    kept_end = min(lead + length, n + hop * (frames - 1))
+    if kept_end > energy.size - n:  # the kept part reaches into the frames after the removed ones
+        kept_end = max(kept_end - spare * hop, energy.size - n) if spare else kept_end
+    kept = energy[lead:kept_end]
+    if kept.size == 0:
+        return None
+    empty = np.flatnonzero(kept < _NEGLIGIBLE * energy.max())
+    if empty.size == 0:
+        return None
+    breaks = np.flatnonzero(np.diff(empty) > 1)
+    last = empty[breaks[0]] if breaks.size else empty[-1]
+    return int(empty[0]), int(last), float(kept[empty[0] : last + 1].min())
