@@ -86,7 +86,7 @@ def test_stationary_sinusoid_keeps_its_phase(position):
     steps = np.arange(S.shape[1])
     error = distance(phase[lobe], np.angle(S[lobe]))
     assert (error <= 2 * np.pi * HOP / N_FFT * bias * steps + 1e-9).all()
-    # after six frames, the frequency of the bin instead of the partial's is wrong by 2 pi (6 hops) 0.3 / N = 2.8
+    # six frames at the frequency of the bin instead of the partial's are off by 2 pi (6 hops) 0.3 / N = 2.8
     if position == 40.3:
         centre = np.angle(S[40, 0]) + 2 * np.pi * HOP / N_FFT * 40 * 6
         assert distance(centre, np.angle(S[40, 6])) > 2.5
