@@ -7,6 +7,8 @@
   namespace phasewise::isa {                          \
   extern const TransformKernels<float> transform_f32; \
   extern const TransformKernels<double> transform_f64; \
+  extern const InversionKernels<float> inversion_f32; \
+  extern const InversionKernels<double> inversion_f64; \
   }
 
 #if defined(PW_HAVE_NEON)
@@ -52,5 +54,7 @@ namespace phasewise {
 
 PW_TABLE(TransformKernels, transform_kernels, float, transform_f32)
 PW_TABLE(TransformKernels, transform_kernels, double, transform_f64)
+PW_TABLE(InversionKernels, inversion_kernels, float, inversion_f32)
+PW_TABLE(InversionKernels, inversion_kernels, double, inversion_f64)
 
 }  // namespace phasewise

@@ -197,7 +197,7 @@ void FftPlan<T>::plan_bluestein(int lanes) {
 
 template <class T>
 FramePlan<T>::FramePlan(const double* window, std::size_t n, Isa isa)
-    : kernels_(transform_kernels<T>(isa)), fft_(n % 2 == 0 && n > 0 ? n / 2 : n, kernels_.lanes), analysis_(n), synthesis_(n) {
+    : isa_(isa), kernels_(transform_kernels<T>(isa)), fft_(n % 2 == 0 && n > 0 ? n / 2 : n, kernels_.lanes), analysis_(n), synthesis_(n) {
   const bool even = n % 2 == 0;
   view_.n = n;
   view_.bins = n / 2 + 1;

@@ -89,7 +89,7 @@ void StftPlan<T>::analyze_magnitude(const T* signal, std::size_t batch, std::siz
 
 template <class T>
 void StftPlan<T>::synthesize(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* signal) const {
-  const OverlapGain<T> gain(squared_window_, hop_, frames);
+  const OverlapGain<T> gain = this->gain(frames);
   const std::size_t tile = std::max(n_fft(), 16 * hop_), tiles = (length + tile - 1) / tile;
   parallel_for(batch * tiles, 1, [&](std::size_t begin, std::size_t end) {
     T* scratch = thread_scratch<T>(frame_.scratch());

@@ -1,13 +1,14 @@
 """phasewise: audio source separation with the phase of every source recovered.
 
 Every public name is loaded when it is first used, so ``import phasewise`` costs little more than numpy.
-Conventions: audio is ``(..., channels, samples)``, a spectrogram ``(..., freq, frames)``, sources are on axis -3.
+Conventions: audio is ``(..., channels, samples)``, a spectrogram ``(..., freq, frames)``, sources are on
+axis -3.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -41,7 +42,7 @@ _EXPORTS = {
 }
 _MODULES = ("audio", "metrics", "phase", "reference", "errors")
 
-__all__ = ["__version__", *_EXPORTS, *_MODULES]  # noqa: PLE0604 - names are resolved lazily
+__all__ = ["__version__", *_EXPORTS, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
@@ -57,7 +58,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-if TYPE_CHECKING:
-    from phasewise.config import build_info, get_num_threads, set_num_threads

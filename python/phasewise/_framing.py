@@ -52,7 +52,8 @@ class Framing:
         if samples < 1 or covered < self.n_fft:
             raise ParameterError(
                 f"y has {samples} samples, but n_fft={self.n_fft} with center={self.center} needs at least "
-                f"{1 if self.center else self.n_fft}; pad the signal{'' if self.center else ', use center=True'} or lower n_fft."
+                f"{1 if self.center else self.n_fft}; pad the signal"
+                f"{'' if self.center else ', use center=True'} or lower n_fft."
             )
         return 1 + (covered - self.n_fft) // self.hop_length
 
@@ -68,9 +69,10 @@ class Framing:
             return
         first, last, energy = gap
         raise ParameterError(
-            f"window and hop_length={self.hop_length} leave samples {first} to {last} without energy (the squared windows sum to "
-            f"{energy:.2g} there), so they cannot be reconstructed. Use {'' if self.center else 'center=True, '}"
-            f"hop_length <= {max(1, self.win_length // 2)}, another window, or on_zero_overlap='mask'."
+            f"window and hop_length={self.hop_length} leave samples {first} to {last} without energy "
+            f"(the squared windows sum to {energy:.2g} there), so they cannot be reconstructed. Use "
+            f"{'' if self.center else 'center=True, '}hop_length <= {max(1, self.win_length // 2)}, another window, "
+            "or on_zero_overlap='mask'."
         )
 
 

@@ -32,5 +32,5 @@ class DictionaryError(PhasewiseError, ValueError):
     """An NMF dictionary file is corrupt or does not fit the audio."""
 
 
-class Cancelled(PhasewiseError):  # noqa: N818 - the word users look for
+class Cancelled(PhasewiseError):
     """The user's callback asked to stop; nothing half-written is left behind."""

@@ -1,8 +1,8 @@
 """Short-time Fourier transform and its inverse, with librosa's names, order and defaults.
 
-The transform of frame t at bin k is ``sum_n w[n] y[t hop + n - lead] exp(-2 pi i k n / n_fft)``: the phase refers to the
-start of the frame, and ``lead = n_fft // 2`` for centred frames. ``phasewise.torch`` has the names and defaults of torch
-(reflect padding); here padding is with zeros, as in librosa.
+The transform of frame t at bin k is ``sum_n w[n] y[t hop + n - lead] exp(-2 pi i k n / n_fft)``: the phase
+refers to the start of the frame, and ``lead = n_fft // 2`` for centred frames. ``phasewise.torch`` has the
+names and defaults of torch (reflect padding); here padding is with zeros, as in librosa.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from phasewise.windows import WindowSpec
 
 __all__ = ["STFT", "istft", "stft"]
 
-_REAL_OF = {np.dtype(np.complex64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.float64)}
-_COMPLEX_OF = {real: cplx for cplx, real in _REAL_OF.items()}
+_REAL_OF: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype(np.complex64): np.dtype(np.float32),
+    np.dtype(np.complex128): np.dtype(np.float64),
+}
+_COMPLEX_OF: dict[np.dtype[Any], np.dtype[Any]] = {real: cplx for cplx, real in _REAL_OF.items()}
 
 
 def stft(
@@ -70,8 +73,8 @@ def stft(
 
     Notes
     -----
-    Cost: about ``2.5 n_fft log2(n_fft)`` operations a frame, no temporary copies of the frames. Thread-safe; the result
-    does not depend on the number of threads.
+    Cost: about ``2.5 n_fft log2(n_fft)`` operations a frame, no temporary copies of the frames.
+    Thread-safe; the result does not depend on the number of threads.
     """
     return STFT(n_fft, hop_length, win_length, window, center, pad_mode).analyze(y, dtype=dtype, out=out)
 
@@ -107,7 +110,8 @@ def istft(
     out : real array of shape (..., length), optional
         Where to put the result.
     on_zero_overlap : {"raise", "mask"}
-        What to do when window and hop leave samples without energy: raise, or leave these samples unnormalised.
+        What to do when window and hop leave samples without energy: raise, or leave these samples
+        unnormalised.
 
     Returns
     -------
@@ -120,13 +124,16 @@ def istft(
 
     References
     ----------
-    .. [1] D. Griffin and J. Lim, "Signal estimation from modified short-time Fourier transform", IEEE TASSP 32(2), 1984.
+    .. [1] D. Griffin and J. Lim, "Signal estimation from modified short-time Fourier transform", IEEE TASSP
+           32(2), 1984.
     """
     spectrum = complex_array("S", S)
     if n_fft is None:
         n_fft = max(1, 2 * (spectrum.shape[-2] - 1))
     transform = STFT(n_fft, hop_length, win_length, window, center)
-    return transform.synthesize(spectrum, length=length, dtype=dtype, out=out, on_zero_overlap=on_zero_overlap)
+    return transform.synthesize(
+        spectrum, length=length, dtype=dtype, out=out, on_zero_overlap=on_zero_overlap
+    )
 
 
 class STFT:
@@ -163,11 +170,15 @@ class STFT:
             f"center={f.center}, pad_mode={f.pad_mode!r})"
         )
 
-    def analyze(self, y: ArrayLike, *, dtype: DTypeLike | None = None, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    def analyze(
+        self, y: ArrayLike, *, dtype: DTypeLike | None = None, out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
         """Transform signals of shape (..., samples); see `stft`."""
         signal = _signal(y, None if dtype is None else _precision(dtype, _REAL_OF, "complex64 or complex128"))
         frames = self._framing.frames(signal.shape[-1])
-        result = _result(out, _COMPLEX_OF[signal.dtype], (*signal.shape[:-1], frames, self._framing.bins), frames)
+        result = _Result(
+            out, _COMPLEX_OF[signal.dtype], (*signal.shape[:-1], frames, self._framing.bins), frames
+        )
         self._framing.plan(signal.dtype).analyze(_flat(signal, 1), _flat(result.memory, 2))
         return result.public()
 
@@ -207,12 +218,14 @@ class STFT:
         choice("on_zero_overlap", on_zero_overlap, ("raise", "mask"))
         spectrum = complex_array("S", S)
         if dtype is not None:
-            spectrum = spectrum.astype(_COMPLEX_OF[_precision(dtype, _COMPLEX_OF, "float32 or float64")], copy=False)
+            spectrum = spectrum.astype(
+                _COMPLEX_OF[_precision(dtype, _COMPLEX_OF, "float32 or float64")], copy=False
+            )
         f = self._framing
         if spectrum.shape[-2] != f.bins:
             raise ParameterError(
-                f"S must have 1 + n_fft // 2 = {f.bins} bins on axis -2 for n_fft={f.n_fft}, got shape {spectrum.shape}; "
-                "pass the n_fft of the analysis."
+                f"S must have 1 + n_fft // 2 = {f.bins} bins on axis -2 for n_fft={f.n_fft}, "
+                f"got shape {spectrum.shape}; pass the n_fft of the analysis."
             )
         frames = spectrum.shape[-1]
         if frames == 0:
@@ -223,7 +236,9 @@ class STFT:
         real = _REAL_OF[spectrum.dtype]
         shape = (*spectrum.shape[:-2], length)
         if out is not None and (out.shape != shape or out.dtype != real):
-            raise ParameterError(f"out must have shape {shape} and dtype {real}, got {out.shape} and {out.dtype}.")
+            raise ParameterError(
+                f"out must have shape {shape} and dtype {real}, got {out.shape} and {out.dtype}."
+            )
         memory = out if out is not None and out.flags.c_contiguous else np.empty(shape, real)
         f.plan(real).synthesize(_flat(np.swapaxes(spectrum, -1, -2), 2), _flat(memory, 1))
         if out is None or memory is out:
@@ -248,19 +263,20 @@ class STFT:
         signal = self.synthesize(spectrum, length)
         if self._framing.frames(signal.shape[-1]) != spectrum.shape[-1]:
             raise ParameterError(
-                f"length={length} makes {self._framing.frames(signal.shape[-1])} frames, but S has {spectrum.shape[-1]}."
+                f"length={length} makes {self._framing.frames(signal.shape[-1])} frames, "
+                f"but S has {spectrum.shape[-1]}."
             )
         return self.analyze(signal)
 
 
-# ---- arrays ---------------------------------------------------------------------------------------------------------
+# ---- arrays --------------------------------------------------------------------------------------
 
 
-def _precision(dtype: DTypeLike, known: dict[Any, Any], text: str) -> np.dtype[Any]:
+def _precision(dtype: DTypeLike, known: dict[np.dtype[Any], np.dtype[Any]], text: str) -> np.dtype[Any]:
     given = np.dtype(dtype)
     if given not in known:
         raise ParameterError(f"dtype must be {text}, got {given}.")
-    return np.dtype(known[given])
+    return known[given]
 
 
 def _signal(y: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
@@ -269,22 +285,36 @@ def _signal(y: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
 
 
 def _flat(array: NDArray[Any], ndim: int) -> NDArray[Any]:
-    """C-contiguous array with all but the last `ndim` axes folded into one; a copy only if the memory demands it."""
+    """Fold all but the last `ndim` axes into one, in C order; a copy only if the memory demands it."""
     array = np.ascontiguousarray(array)
-    return array.reshape(-1, *array.shape[array.ndim - ndim :]) if array.size else array.reshape(0, *array.shape[-ndim:])
+    return (
+        array.reshape(-1, *array.shape[array.ndim - ndim :])
+        if array.size
+        else array.reshape(0, *array.shape[-ndim:])
+    )
 
 
-class _result:
+class _Result:
     """Frame-major memory for a spectrogram, inside `out` when its memory allows."""
 
-    def __init__(self, out: NDArray[Any] | None, dtype: np.dtype[Any], shape: tuple[int, ...], frames: int) -> None:
+    def __init__(
+        self, out: NDArray[Any] | None, dtype: np.dtype[Any], shape: tuple[int, ...], frames: int
+    ) -> None:
         self._out = self._view = None
         if out is None:
             self.memory = np.empty(shape, dtype)
             return
         wanted = (*shape[:-2], shape[-1], shape[-2])
-        if out.ndim != len(shape) or out.shape[:-1] != wanted[:-1] or out.shape[-1] < frames or out.dtype != dtype:
-            raise ParameterError(f"out must have shape {wanted} (or more frames) and dtype {dtype}, got {out.shape} and {out.dtype}.")
+        if (
+            out.ndim != len(shape)
+            or out.shape[:-1] != wanted[:-1]
+            or out.shape[-1] < frames
+            or out.dtype != dtype
+        ):
+            raise ParameterError(
+                f"out must have shape {wanted} (or more frames) and dtype {dtype}, "
+                f"got {out.shape} and {out.dtype}."
+            )
         self._view = out[..., :frames]
         self._out = out
         turned = np.swapaxes(self._view, -1, -2)

@@ -43,9 +43,10 @@ _ALIASES = {
 def _cosine_sum(name: str) -> Callable[[int], NDArray[np.float64]]:
     def window(period: int) -> NDArray[np.float64]:
         phase = 2 * np.pi * np.arange(period) / period
-        return sum(  # type: ignore[no-any-return]
-            (-1) ** k * a * np.cos(k * phase) for k, a in enumerate(_COSINE_SUMS[name])
-        )
+        total = np.zeros(period)
+        for k, a in enumerate(_COSINE_SUMS[name]):
+            total += (-1) ** k * a * np.cos(k * phase)
+        return total
 
     return window
 
@@ -70,7 +71,8 @@ def _triang(period: int) -> NDArray[np.float64]:
 
 
 def _kaiser(period: int, beta: float) -> NDArray[np.float64]:
-    return np.i0(beta * np.sqrt(np.maximum(0, 1 - (2 * np.arange(period) / period - 1) ** 2))) / np.i0(beta)
+    x = 2 * np.arange(period) / period - 1
+    return np.asarray(np.i0(beta * np.sqrt(np.maximum(0, 1 - x**2))) / np.i0(beta))
 
 
 def _gaussian(period: int, std: float) -> NDArray[np.float64]:
@@ -110,7 +112,8 @@ def get_window(window: WindowSpec, win_length: int, *, fftbins: bool = True) -> 
     win_length : int > 0
         Number of samples.
     fftbins : bool
-        Periodic window (the default, right for a transform) or symmetric one. Ignored for arrays and callables.
+        Periodic window (the default, right for a transform) or symmetric one. Ignored for arrays and
+        callables.
 
     Returns
     -------
@@ -127,8 +130,8 @@ def get_window(window: WindowSpec, win_length: int, *, fftbins: bool = True) -> 
         function = WINDOWS.get(_ALIASES.get(name, name)) if isinstance(name, str) else None
         if function is None:
             raise ParameterError(
-                f"window must be one of {', '.join(sorted(WINDOWS))}, a tuple (name, parameter), a callable or an array "
-                f"of {win_length} values; got {window!r}."
+                f"window must be one of {', '.join(sorted(WINDOWS))}, a tuple (name, parameter), a callable or "
+                f"an array of {win_length} values; got {window!r}."
             )
         if win_length == 1:
             return np.ones(1)

@@ -2,6 +2,7 @@
 // reaches them through these tables.
 #pragma once
 
+#include "../../src/kernels/inversion_table.hpp"
 #include "../../src/kernels/transform_table.hpp"
 #include "phasewise/isa.hpp"
 
@@ -9,5 +10,8 @@ namespace phasewise {
 
 template <class T>
 const TransformKernels<T>& transform_kernels(Isa isa);
+
+template <class T>
+const InversionKernels<T>& inversion_kernels(Isa isa);
 
 }  // namespace phasewise

@@ -38,12 +38,14 @@ class FramePlan {
   FramePlan(const double* window, std::size_t n, Isa isa = active_isa());
 
   const FrameView<T>& view() const { return view_; }
+  Isa isa() const { return isa_; }
   const TransformKernels<T>& kernels() const { return kernels_; }
   std::size_t n() const { return view_.n; }
   std::size_t bins() const { return view_.bins; }
   std::size_t scratch() const { return view_.scratch; }
 
  private:
+  Isa isa_;
   const TransformKernels<T>& kernels_;
   FftPlan<T> fft_;
   AlignedBuffer<T> untangle_, analysis_, synthesis_;

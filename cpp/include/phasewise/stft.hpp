@@ -15,6 +15,19 @@ namespace phasewise {
 // are centred: frame t is centred on sample t hop.
 enum class Padding { none, zeros, reflect, edge };
 
+// 1 / (sum of squared windows) by position, without storing it for every sample: away from the ends it is periodic.
+template <class T>
+class OverlapGain {
+ public:
+  OverlapGain(const std::vector<double>& squared_window, std::size_t hop, std::size_t frames);
+  // out[i] = in[i] gain(position + i)
+  void apply(const TransformKernels<T>& kernels, std::size_t position, std::size_t count, const T* in, T* out) const;
+
+ private:
+  std::size_t body_begin_, body_end_;
+  std::vector<T> head_, body_, tail_;
+};
+
 template <class T>
 class StftPlan {
  public:
@@ -25,6 +38,7 @@ class StftPlan {
   std::size_t bins() const { return frame_.bins(); }
   std::size_t hop() const { return hop_; }
   Padding padding() const { return padding_; }
+  Isa isa() const { return frame_.isa(); }
   const FramePlan<T>& frame() const { return frame_; }
 
   // Samples before sample 0 that the first frame covers.
@@ -44,6 +58,9 @@ class StftPlan {
   // (batch, frames, bins) -> (batch, length): overlap-add divided by the sum of squared windows; zeros beyond the frames
   void synthesize(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* signal) const;
 
+  // What normalises the overlap-add of `frames` frames.
+  OverlapGain<T> gain(std::size_t frames) const { return {squared_window_, hop_, frames}; }
+
   // Sum of squared windows over `frames` frames, for the samples [0, length) that they reach.
   std::vector<double> overlap(std::size_t frames, std::size_t length) const;
 
@@ -52,19 +69,6 @@ class StftPlan {
   std::size_t hop_;
   Padding padding_;
   std::vector<double> squared_window_;
-};
-
-// 1 / (sum of squared windows) by position, without storing it for every sample: away from the ends it is periodic.
-template <class T>
-class OverlapGain {
- public:
-  OverlapGain(const std::vector<double>& squared_window, std::size_t hop, std::size_t frames);
-  // out[i] = in[i] gain(position + i)
-  void apply(const TransformKernels<T>& kernels, std::size_t position, std::size_t count, const T* in, T* out) const;
-
- private:
-  std::size_t body_begin_, body_end_;
-  std::vector<T> head_, body_, tail_;
 };
 
 // Overlap-adds frames into the samples [begin, end) of a signal (counted from its sample 0) and normalises them.

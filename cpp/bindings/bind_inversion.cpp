@@ -1,0 +1,97 @@
+#include <pybind11/stl.h>
+
+#include <initializer_list>
+#include <optional>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "phasewise/inversion.hpp"
+
+namespace phasewise::bindings {
+namespace {
+
+template <class T>
+using Optional = std::optional<Array<T>>;
+
+// Lets Ctrl-C stop a long run between two iterations.
+void check_signals() {
+  const py::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+template <class T>
+void check_shape(const T& array, std::initializer_list<std::size_t> shape, const char* name) {
+  py::ssize_t axis = 0;
+  for (const std::size_t n : shape)
+    if (extent(array, axis++) != n) throw std::invalid_argument(std::string(name) + " does not have the shape of the problem");
+}
+
+template <class T>
+void bind_invert(py::module_& m) {
+  using Complex = std::complex<T>;
+  m.def(
+      "invert",
+      [](const StftPlan<T>& plan, const Optional<Complex>& mixture, const Array<T>& magnitudes, const Optional<T>& weights,
+         bool refresh_weights, Update update, bool mix_first, T alpha, T beta, T gamma, T sigma, T momentum, int n_iter,
+         std::size_t length, Array<Complex>& estimate, std::optional<Array<T>>& signal, std::optional<Array<double>>& cost) {
+        Inversion<T> p;
+        p.plan = &plan;
+        p.magnitudes = input(magnitudes, "magnitudes", 4);
+        p.batch = extent(magnitudes, 0);
+        p.sources = extent(magnitudes, 1);
+        p.frames = extent(magnitudes, 2);
+        p.length = length;
+        check_shape(magnitudes, {p.batch, p.sources, p.frames, plan.bins()}, "magnitudes");
+        p.estimate = output(estimate, "estimate", 4);
+        check_shape(estimate, {p.batch, p.sources, p.frames, plan.bins()}, "estimate");
+        if (mixture) {
+          p.mixture = input(*mixture, "mixture", 3);
+          check_shape(*mixture, {p.batch, p.frames, plan.bins()}, "mixture");
+        }
+        if (weights) {
+          p.weights = input(*weights, "weights", 4);
+          check_shape(*weights, {p.batch, p.sources, p.frames, plan.bins()}, "weights");
+        }
+        if (signal) {
+          p.signal = output(*signal, "signal", 3);
+          check_shape(*signal, {p.batch, p.sources, length}, "signal");
+        }
+        if (cost) {
+          p.cost = output(*cost, "cost", 2);
+          check_shape(*cost, {p.batch, static_cast<std::size_t>(n_iter)}, "cost");
+        }
+        check(n_iter >= 0, "n_iter must not be negative");
+        p.refresh_weights = refresh_weights;
+        p.update = update;
+        p.mix_first = mix_first;
+        p.alpha = alpha;
+        p.beta = beta;
+        p.gamma = gamma;
+        p.sigma = sigma;
+        p.momentum = momentum;
+        p.n_iter = n_iter;
+        const py::gil_scoped_release release;
+        invert(p, check_signals);
+      },
+      py::arg("plan"), py::kw_only(), py::arg("mixture").noconvert(), py::arg("magnitudes").noconvert(), py::arg("weights").noconvert(),
+      py::arg("refresh_weights") = false, py::arg("update"), py::arg("mix_first") = false, py::arg("alpha") = T(0), py::arg("beta") = T(0),
+      py::arg("gamma") = T(0), py::arg("sigma") = T(0), py::arg("momentum") = T(0), py::arg("n_iter"), py::arg("length"),
+      py::arg("estimate").noconvert(), py::arg("signal").noconvert() = py::none(), py::arg("cost").noconvert() = py::none());
+}
+
+}  // namespace
+
+void bind_inversion(py::module_& m) {
+  py::enum_<Update>(m, "Update")
+      .value("griffin_lim", Update::griffin_lim)
+      .value("misi", Update::misi)
+      .value("mix_incons", Update::mix_incons)
+      .value("mix_incons_hard_mag", Update::mix_incons_hard_mag)
+      .value("incons_hard_mix", Update::incons_hard_mix)
+      .value("mag_incons_hard_mix", Update::mag_incons_hard_mix)
+      .value("reflection", Update::reflection);
+  bind_invert<float>(m);
+  bind_invert<double>(m);
+}
+
+}  // namespace phasewise::bindings

@@ -1,0 +1,108 @@
+"""Arrays in, arrays out: what Griffin-Lim and the inversion family share around the core's `invert`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from phasewise import _core
+from phasewise._framing import Framing
+from phasewise._validate import integer
+from phasewise.errors import ParameterError
+
+__all__ = [
+    "frame_major",
+    "generator",
+    "length_for",
+    "phasors",
+    "random_phasors",
+    "reflection_parameters",
+    "starting_point",
+    "unit_phasors",
+    "update_named",
+]
+
+
+def frame_major(array: NDArray[Any], ndim: int, dtype: Any) -> NDArray[Any]:
+    """Return (..., [source,] freq, frames) as (batch, [source,] frames, freq) in C order."""
+    turned = np.ascontiguousarray(np.swapaxes(array, -1, -2), dtype=dtype)
+    return turned.reshape(-1, *turned.shape[turned.ndim - ndim :])
+
+
+def length_for(framing: Framing, frames: int, length: int | None) -> int:
+    """Samples of the signals behind ``frames`` frames, or an error if they make another number of frames."""
+    samples = framing.samples(frames) if length is None else integer("length", length)
+    if frames < 1 or samples < 1 or framing.frames(samples) != frames:
+        made = f"{framing.frames(samples)} frames" if samples >= 1 else "no frame"
+        raise ParameterError(
+            f"length={samples} makes {made} with n_fft={framing.n_fft}, hop_length={framing.hop_length}, "
+            f"but there are {frames}; pass the length of the analysed signal."
+        )
+    framing.check_overlap(frames, samples)
+    return samples
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """Return the random generator of an ``rng`` argument: None, a seed or a generator."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"rng must be None, a nonnegative int or a numpy Generator, got {rng!r}."
+        ) from None
+
+
+def random_phasors(rng: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return exp(i theta) for theta uniform on the circle; ``rng`` draws ``shape`` numbers."""
+    return phasors(2 * np.pi * rng.random(size=shape)).astype(dtype, copy=False)
+
+
+def phasors(phase: NDArray[Any]) -> NDArray[Any]:
+    """Return exp(i phase) in the memory order of ``phase``."""
+    result: NDArray[Any] = np.empty_like(phase, dtype=np.result_type(phase.dtype, np.complex64))
+    np.cos(phase, out=result.real)
+    np.sin(phase, out=result.imag)
+    return result
+
+
+def unit_phasors(S: NDArray[Any]) -> NDArray[Any]:
+    """Return S / abs(S), and 1 where S is zero."""
+    modulus = np.abs(S)
+    zero = modulus == 0
+    result: NDArray[Any] = S / np.where(zero, 1, modulus)
+    result[zero] = 1
+    return result
+
+
+def starting_point(init: ArrayLike, V: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return the start given as an array: complex as it is, real as the phase of the magnitudes ``V``."""
+    given = np.asarray(init)
+    if given.dtype.kind not in "fc" or np.broadcast_shapes(given.shape, V.shape) != V.shape:
+        raise ParameterError(
+            f"init must be a complex array, or a real array of phases, of shape {V.shape}; "
+            f"got {given.dtype} {given.shape}."
+        )
+    if not np.isfinite(given).all():
+        raise ParameterError("init must be finite, but has NaN or infinite values.")
+    if np.iscomplexobj(given):
+        return np.broadcast_to(given, V.shape).astype(dtype)
+    result: NDArray[Any] = (V * phasors(given)).astype(dtype, copy=False)
+    return result
+
+
+def reflection_parameters(name: str, relaxation: float) -> dict[str, float]:
+    """Coefficients of S <- alpha S + beta mag(2 B - S) + gamma B, with B the projection on the second set.
+
+    RRR is S + b (mag(2 B - S) - B); RAAR, b/2 (R_A R_B S + S) + (1 - b) B with R = 2 P - identity.
+    """
+    if name.lower() == "raar":
+        return {"alpha": relaxation, "beta": relaxation, "gamma": 1 - 2 * relaxation}
+    return {"alpha": 1.0, "beta": relaxation, "gamma": -relaxation}
+
+
+def update_named(name: str) -> _core.Update:
+    """Return the core's update of that name."""
+    update: _core.Update = getattr(_core.Update, name)
+    return update

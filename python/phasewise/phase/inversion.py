@@ -1,0 +1,334 @@
+r"""Several sources from their magnitudes and their mixture.
+
+Three constraints, each with a projector: the given magnitudes, the sum, and being transforms of signals,
+
+.. math::
+    P_{mag}(S)_j = V_j S_j / |S_j|, \qquad
+    P_{mix}(S)_j = S_j + \Lambda_j (X - \sum_k S_k), \qquad
+    P_{cons}(S)_j = STFT(iSTFT(S_j)),
+
+with mixing weights :math:`\Lambda_j \ge 0` that sum to 1. The algorithms of
+`phasewise.phase.registry.ALGORITHMS` combine them. Their costs are made of the mixing error :math:`h = \|X
+- \sum_j S_j\|^2`, the inconsistency :math:`i = \sum_j \|S_j - P_{cons}(S_j)\|^2` and the magnitude error
+:math:`m = \sum_j \||S_j| - V_j\|^2`, where the bins that a one-sided spectrum leaves out count too (weights
+2).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from phasewise import _core
+from phasewise._framing import framing
+from phasewise._validate import choice, complex_array, integer, magnitudes, number
+from phasewise.errors import ParameterError
+from phasewise.phase._problem import (
+    frame_major,
+    generator,
+    length_for,
+    random_phasors,
+    reflection_parameters,
+    starting_point,
+    unit_phasors,
+    update_named,
+)
+from phasewise.phase.registry import mixture_algorithm
+from phasewise.windows import WindowSpec
+
+__all__ = ["misi", "mixing_weights", "spectrogram_inversion"]
+
+_EXPONENTS = {"equal": 0.0, "magnitude": 1.0, "wiener": 2.0, "refreshed": 1.0}
+_INITS = ("mixture", "wiener", "random", "sinusoidal", "auto")
+
+
+def spectrogram_inversion(
+    mixture: ArrayLike,
+    magnitudes: ArrayLike,
+    algo: str = "MISI",
+    *,
+    n_iter: int = 5,
+    consistency_weight: float = 1.0,
+    init: str | ArrayLike = "mixture",
+    mixing_weights: str | float | ArrayLike | None = None,
+    relaxation: float | None = None,
+    return_cost: bool = False,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    n_fft: int | None = None,
+    window: WindowSpec = "hann",
+    center: bool = True,
+    length: int | None = None,
+    rng: Any = None,
+) -> Any:
+    r"""Estimate the spectrograms of sources from their magnitudes and the spectrogram of their mixture.
+
+    Parameters
+    ----------
+    mixture : array of shape (..., freq, frames), complex
+        Spectrogram X of the mixture, made with zero padding.
+    magnitudes : array of shape (..., source, freq, frames), nonnegative
+        Magnitudes V of the sources; channels and batches come before the source axis.
+    algo : str
+        "AM", "MISI", "Mix+Incons", "Mix+Incons_hardMag", "Incons_hardMix", "Mag+Incons_hardMix", "RRR",
+        "RAAR" or "auto"; `phasewise.ALGORITHMS` describes them.
+    n_iter : int >= 0
+        Iterations. "AM" and "Incons_hardMix" have none to repeat. RRR and RAAR take one projection more than
+        iterations.
+    consistency_weight : float >= 0
+        Weight of the inconsistency in the three "+Incons" algorithms.
+    init : {"mixture", "wiener", "random", "sinusoidal", "auto"} or array of shape of `magnitudes`
+        Start: V with the phase of the mixture, the Wiener estimate, V with random phase, the estimate of
+        `phasewise.pu_iter`, complex values, or phases in radians. "auto" is "mixture".
+    mixing_weights : str, float, array, optional
+        Shares of the mixing error: "equal" (1/J), "magnitude" (V), "wiener" (V\ :sup:`2`), "refreshed"
+        (proportional to the distance of the last mixing from the point to mix), an exponent p (V\
+        :sup:`p`), one weight per source, or an array like `magnitudes`. By default the algorithm's own.
+    relaxation : float in [0, 2], optional
+        Relaxation b of RRR and RAAR.
+    return_cost : bool
+        Whether to return the cost after each iteration too; it takes one projection more.
+    hop_length, win_length, n_fft, window, center
+        Parameters of the transform, see `phasewise.stft`.
+    length : int > 0, optional
+        Samples of the analysed signal; by default what the frames determine.
+    rng : None, int or numpy.random.Generator
+        Source of the random start.
+
+    Returns
+    -------
+    estimate : array of shape (..., source, freq, frames), complex
+    cost : array of shape (..., n_iter), float64
+        Only with `return_cost`: the algorithm's cost after each iteration (one value for "AM" and
+        "Incons_hardMix").
+
+    Raises
+    ------
+    ParameterError
+        If shapes do not match, magnitudes are negative or not finite, or a name is unknown.
+
+    Notes
+    -----
+    One iteration costs two transforms of every frame of every source and a bin-wise update fused with them;
+    memory is three times that of the estimate. The result does not depend on the number of threads, nor on
+    the batch.
+
+    References
+    ----------
+    .. [1] D. Gunawan and D. Sen, "Iterative phase estimation for the synthesis of separated sources from
+           single-channel mixtures", IEEE SPL 17(5), 2010.
+    .. [2] P. Magron and T. Virtanen, "Spectrogram inversion for audio source separation via consistency,
+           mixing, and magnitude constraints", EUSIPCO 2023.
+    """
+    transform = {
+        "hop_length": hop_length,
+        "win_length": win_length,
+        "n_fft": n_fft,
+        "window": window,
+        "center": center,
+    }
+    problem = _Problem(mixture, magnitudes, transform, length)
+    weights = mixing_weights
+    return problem.solve(algo, n_iter, consistency_weight, init, weights, relaxation, return_cost, rng)
+
+
+def misi(
+    mixture: ArrayLike,
+    magnitudes: ArrayLike,
+    *,
+    n_iter: int = 5,
+    init: str | ArrayLike = "mixture",
+    mixing_weights: str | float | ArrayLike | None = None,
+    last: str = "mix",
+    return_cost: bool = False,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    n_fft: int | None = None,
+    window: WindowSpec = "hann",
+    center: bool = True,
+    length: int | None = None,
+    rng: Any = None,
+) -> Any:
+    """Multiple input spectrogram inversion: `spectrogram_inversion` with ``algo="MISI"``.
+
+    Parameters
+    ----------
+    mixture, magnitudes, n_iter, init, mixing_weights, return_cost, hop_length, win_length, n_fft, window,
+    center, length, rng
+        As in `spectrogram_inversion`.
+    last : {"mix", "mag"}
+        The last projection of an iteration: with "mix" the estimates sum to the mixture exactly; with "mag"
+        they have the given magnitudes exactly and the order is mixing, consistency, magnitude (as in
+        asteroid-filterbanks).
+
+    Returns
+    -------
+    estimate : array of shape (..., source, freq, frames), complex
+    cost : array of shape (..., n_iter), float64
+        Only with `return_cost`; it never increases.
+
+    References
+    ----------
+    .. [1] D. Gunawan and D. Sen, "Iterative phase estimation for the synthesis of separated sources from
+           single-channel mixtures", IEEE SPL 17(5), 2010.
+    """
+    transform = {
+        "hop_length": hop_length,
+        "win_length": win_length,
+        "n_fft": n_fft,
+        "window": window,
+        "center": center,
+    }
+    problem = _Problem(mixture, magnitudes, transform, length)
+    mix_first = choice("last", last, ("mix", "mag")) == "mag"
+    return problem.solve("MISI", n_iter, 1.0, init, mixing_weights, None, return_cost, rng, mix_first)
+
+
+def mixing_weights(V: NDArray[Any], kind: str | float | ArrayLike) -> NDArray[Any] | None:
+    """Return shares of the mixing error like ``V`` (..., source, freq, frames), or None for equal ones.
+
+    ``kind`` is a name, an exponent of ``V``, one nonnegative weight per source, or an array that broadcasts
+    to ``V``. Bins in which all weights are zero get equal shares.
+    """
+    if isinstance(kind, str):
+        kind = _EXPONENTS[choice("mixing_weights", kind, _EXPONENTS)]
+    given = np.asarray(kind, dtype=np.float64)
+    if given.ndim == 0:
+        exponent = number("mixing_weights", given, minimum=0.0)
+        if exponent == 0:
+            return None
+        # Relative to the loudest source, so that powers neither overflow nor vanish.
+        largest = V.max(axis=-3, keepdims=True)
+        raw = V / np.where(largest > 0, largest, 1)
+        if exponent == 0.5:
+            np.sqrt(raw, out=raw)
+        elif exponent != 1:
+            np.power(raw, exponent, out=raw)
+    else:
+        if given.ndim == 1:
+            given = given[:, None, None]
+        if given.shape[-3] != V.shape[-3] or np.broadcast_shapes(given.shape, V.shape) != V.shape:
+            raise ParameterError(
+                f"mixing_weights must broadcast to the magnitudes' shape {V.shape}, got {given.shape}."
+            )
+        if not np.isfinite(given).all() or given.min() < 0:
+            raise ParameterError("mixing_weights must be finite and nonnegative.")
+        raw = np.empty_like(V)
+        raw[...] = given
+    total = raw.sum(axis=-3, keepdims=True)
+    empty = total == 0
+    if empty.any():
+        raw += empty
+        total = total + V.shape[-3] * empty
+    raw /= total
+    return raw
+
+
+class _Problem:
+    """A mixture and the magnitudes of its sources, checked and of one precision."""
+
+    def __init__(
+        self, mixture: ArrayLike, V: ArrayLike, transform: dict[str, Any], length: int | None
+    ) -> None:
+        X = complex_array("mixture", mixture)
+        V = magnitudes("magnitudes", V, min_ndim=3)
+        if V.shape[:-3] != X.shape[:-2] or V.shape[-2:] != X.shape[-2:] or V.shape[-3] == 0:
+            raise ParameterError(
+                f"magnitudes must have the shape (..., source, freq, frames) of the mixture's {X.shape} with a "
+                f"source axis at -3, got {V.shape}."
+            )
+        if transform["n_fft"] is None:
+            transform["n_fft"] = max(1, 2 * (X.shape[-2] - 1))
+        self.framing = framing(**transform)
+        if X.shape[-2] != self.framing.bins:
+            raise ParameterError(
+                f"mixture must have 1 + n_fft // 2 = {self.framing.bins} bins on axis -2, got {X.shape}."
+            )
+        self.samples = length_for(self.framing, X.shape[-1], length)
+        self.complex = np.result_type(X.dtype, V.dtype, np.complex64)
+        self.real = np.empty(0, self.complex).real.dtype
+        self.X = X.astype(self.complex, copy=False)
+        self.V = V.astype(self.real, copy=False)
+
+    def solve(
+        self,
+        algo: str,
+        n_iter: int,
+        consistency_weight: float,
+        init: str | ArrayLike,
+        weights: str | float | ArrayLike | None,
+        relaxation: float | None,
+        return_cost: bool,
+        rng: Any,
+        mix_first: bool = False,
+    ) -> Any:
+        """Run an algorithm; see `spectrogram_inversion`."""
+        entry = mixture_algorithm(algo)
+        n_iter = integer("n_iter", n_iter, minimum=0) if entry.iterative else 1
+        parameters = _parameters(entry.name, entry.relaxation, relaxation, consistency_weight)
+        start = self.start(init, rng)
+        batch_shape = self.X.shape[:-2]
+        if entry.name == "AM":
+            return (start, self.mixing_error(start)[..., None]) if return_cost else start
+
+        kind = entry.weights if weights is None else weights
+        shares = mixing_weights(self.V, kind)
+        refresh = isinstance(kind, str) and kind == "refreshed"
+        estimate = frame_major(start, 3, self.complex)
+        cost = np.empty((estimate.shape[0], n_iter)) if return_cost else None
+        _core.invert(
+            self.framing.plan(self.real),
+            mixture=frame_major(self.X, 2, self.complex),
+            magnitudes=frame_major(self.V, 3, self.real),
+            weights=None if shares is None else frame_major(shares, 3, self.real),
+            refresh_weights=refresh,
+            update=update_named(entry.update),
+            mix_first=mix_first,
+            n_iter=n_iter,
+            length=self.samples,
+            estimate=estimate,
+            cost=cost,
+            **parameters,
+        )
+        result = np.swapaxes(estimate.reshape(*self.V.shape[:-2], self.V.shape[-1], self.V.shape[-2]), -1, -2)
+        return result if cost is None else (result, cost.reshape(*batch_shape, n_iter))
+
+    def start(self, init: str | ArrayLike, rng: Any) -> NDArray[Any]:
+        """Return the starting point, an array of our own."""
+        if not isinstance(init, str):
+            return starting_point(init, self.V, self.complex)
+        choice("init", init, _INITS)
+        if init == "random":
+            return np.asarray(self.V * random_phasors(generator(rng), self.V.shape, self.complex))
+        if init == "wiener":
+            from phasewise.filters import wiener
+
+            return np.asarray(wiener(self.X, self.V))
+        if init == "sinusoidal":
+            from phasewise.phase.unwrapping import pu_iter
+
+            f = self.framing
+            return np.asarray(pu_iter(self.X, self.V, hop_length=f.hop_length, n_fft=f.n_fft))
+        return np.asarray(self.V * unit_phasors(self.X)[..., None, :, :])
+
+    def mixing_error(self, S: NDArray[Any]) -> NDArray[Any]:
+        """Return h for each problem of the batch."""
+        a = np.full((self.framing.bins, 1), 2.0)
+        a[0] = 1
+        if self.framing.n_fft % 2 == 0:
+            a[-1] = 1
+        return np.asarray((a * np.abs(self.X - S.sum(axis=-3)) ** 2).sum(axis=(-2, -1), dtype=np.float64))
+
+
+def _parameters(
+    algo: str, default: float | None, relaxation: float | None, consistency_weight: float
+) -> dict[str, float]:
+    sigma = number("consistency_weight", consistency_weight, minimum=0.0)
+    if default is None:
+        if relaxation is not None:
+            raise ParameterError(f"relaxation belongs to 'RRR' and 'RAAR', not to {algo!r}.")
+        return {"sigma": sigma}
+    b = default if relaxation is None else number("relaxation", relaxation, minimum=0.0, maximum=2.0)
+    return reflection_parameters(algo, b)
