@@ -39,8 +39,8 @@ ALIASES = {
     "triangle": "bartlett",
 }
 
-# A sample is unrecoverable, and set to 0, where the overlapped squared windows sum to less than this share of
-# their maximum: the division would amplify rounding by more than 3e5.
+# Where the overlapped squared windows sum to less than this share of their maximum, a sample is lost: to divide
+# would amplify rounding by more than 3e5. It is left unnormalised, which is next to 0.
 ENERGY_FLOOR = 1e-11
 
 
@@ -108,7 +108,7 @@ def istft(
     """Least-squares inverse of :func:`stft`: ``(..., freq, frames)`` to ``(..., length)``.
 
     Without ``length`` the result ends with the last frame, less the padding. Samples that no window covers
-    (below ``ENERGY_FLOOR``) are zero.
+    are zero.
     """
     spectra = np.asarray(S)
     single = spectra.dtype == np.complex64
@@ -127,7 +127,7 @@ def istft(
         signal[..., covered] += frames[..., t, :]
         energy[covered] += w**2
     known = energy > ENERGY_FLOOR * energy.max()
-    signal = np.where(known, signal / np.where(known, energy, 1.0), 0.0)
+    signal = signal / np.where(known, energy, 1.0)
 
     start = n_fft // 2 if center else 0
     length = total - 2 * start if length is None else length
