@@ -1,0 +1,74 @@
+"""The jobs that are timed: each is the same work done by phasewise and by its peers, with a check of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["OURS", "Job", "agree", "all_jobs", "set_threads"]
+
+OURS = "phasewise"
+
+
+@dataclass
+class Job:
+    """One piece of work.
+
+    Attributes
+    ----------
+    name : str
+    contenders : dict
+        Name -> function without arguments that does the work and returns the answer; ``OURS`` is among them.
+    check : callable
+        ``check(name, answer, ours)`` raises AssertionError if a contender's answer is not the same as ours.
+    target : dict
+        Name of a peer -> the ratio (its time over ours) that the project has promised.
+    """
+
+    name: str
+    contenders: dict[str, Callable[[], Any]]
+    check: Callable[[str, Any, Any], None]
+    target: dict[str, float] = field(default_factory=dict)
+
+
+def agree(tolerance: float) -> Callable[[str, Any, Any], None]:
+    """Return a check that arrays differ by at most ``tolerance`` times the largest value."""
+
+    def check(name: str, answer: Any, ours: Any) -> None:
+        answer, ours = np.asarray(answer).squeeze(), np.asarray(ours).squeeze()
+        assert answer.shape == ours.shape, f"{name}: shape {answer.shape} instead of {ours.shape}"
+        error = np.abs(answer - ours).max() / np.abs(ours).max()
+        assert error <= tolerance, f"{name}: relative error {error:.2g} above {tolerance:g}"
+
+    return check
+
+
+def set_threads(n: int) -> None:
+    """Give every contender ``n`` threads."""
+    import phasewise
+
+    phasewise.set_num_threads(n)
+    try:
+        import torch
+
+        torch.set_num_threads(n)
+    except ImportError:
+        pass
+    try:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(n)
+    except ImportError:
+        pass
+
+
+def all_jobs(threads: int) -> Iterator[Callable[[], Job]]:
+    """Yield makers of all jobs; a job is made when its turn comes, so that memory stays small."""
+    from . import inversion, transforms
+
+    for module in (transforms, inversion):
+        for maker in module.JOBS:
+            yield lambda maker=maker: maker(threads)  # type: ignore[misc]

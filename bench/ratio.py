@@ -1,0 +1,93 @@
+"""Time phasewise against its peers, interleaved in one process, and print the ratios.
+
+    python bench/ratio.py [--jobs stft,misi] [--rounds 21] [--threads 1] [--isa avx2] [--json FILE]
+
+In every round each contender runs once, so that a busy moment of the machine hits all of them; the table gives the median
+and the minimum over the rounds, and every answer is checked. Results go to fresh arrays unless a row says "out=".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from jobs import OURS, Job, all_jobs, set_threads
+
+
+def run(job: Job, rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of every round by contender, after checking all answers."""
+    ours = job.contenders[OURS]()
+    for name, function in job.contenders.items():
+        job.check(name, function(), ours)
+    times: dict[str, list[float]] = {name: [] for name in job.contenders}
+    for _ in range(rounds):
+        for name, function in job.contenders.items():
+            start = time.perf_counter()
+            answer = function()
+            times[name].append(time.perf_counter() - start)
+            del answer
+    return times
+
+
+def rows(job: Job, times: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """Return the table rows of one job."""
+    ours = times[OURS]
+    return [
+        {
+            "job": job.name,
+            "contender": name,
+            "median_ms": 1e3 * median(seconds),
+            "min_ms": 1e3 * min(seconds),
+            "ratio": median(seconds) / median(ours),
+            "ratio_min": min(seconds) / min(ours),
+            "target": job.target.get(name),
+        }
+        for name, seconds in times.items()
+    ]
+
+
+def main() -> None:
+    """Run the jobs that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", default="", help="only jobs whose name contains one of these, separated by commas")
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--threads", type=int, default=1, help="threads of every contender")
+    parser.add_argument("--isa", help="pin phasewise to an instruction set")
+    parser.add_argument("--json", type=Path, help="write the rows and the machine here")
+    arguments = parser.parse_args()
+
+    import phasewise
+    from phasewise import _core
+
+    if arguments.isa:
+        _core.set_isa(arguments.isa)
+    set_threads(arguments.threads)
+    info = phasewise.build_info()
+    print(f"{platform.processor() or platform.machine()}, isa {info['isa']}, {arguments.threads} thread(s), {info['compiler']}")
+    print(f"{'job':42} {'contender':20} {'median ms':>10} {'min ms':>9} {'ratio':>6} {'by min':>6}  target")
+    table: list[dict[str, Any]] = []
+    wanted = [word.strip() for word in arguments.jobs.split(",") if word.strip()]
+    for make in all_jobs(arguments.threads):
+        job = make()
+        if wanted and not any(word in job.name for word in wanted):
+            continue
+        for row in rows(job, run(job, arguments.rounds)):
+            table.append(row)
+            goal = "" if row["target"] is None else f"{row['target']:.1f} {'met' if row['ratio'] >= row['target'] else 'MISSED'}"
+            print(
+                f"{row['job']:42} {row['contender']:20} {row['median_ms']:10.2f} {row['min_ms']:9.2f} "
+                f"{row['ratio']:6.2f} {row['ratio_min']:6.2f}  {goal}",
+                flush=True,
+            )
+    if arguments.json:
+        machine = {"processor": platform.processor(), "threads": arguments.threads, **info}
+        arguments.json.write_text(json.dumps({"machine": machine, "rows": table}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
