@@ -2,8 +2,9 @@
 
     python bench/ratio.py [--jobs stft,misi] [--rounds 21] [--threads 1] [--isa avx2] [--json FILE]
 
-In every round each contender runs once, so that a busy moment of the machine hits all of them; the table gives the median
-and the minimum over the rounds, and every answer is checked. Results go to fresh arrays unless a row says "out=".
+In every round each contender runs once, so that a busy moment of the machine hits all of them; the table
+gives the median and the minimum over the rounds, and every answer is checked. Results go to fresh arrays
+unless a row says "out=".
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def rows(job: Job, times: dict[str, list[float]]) -> list[dict[str, Any]]:
 def main() -> None:
     """Run the jobs that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", default="", help="only jobs whose name contains one of these, separated by commas")
+    parser.add_argument(
+        "--jobs", default="", help="only jobs whose name contains one of these, separated by commas"
+    )
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--threads", type=int, default=1, help="threads of every contender")
     parser.add_argument("--isa", help="pin phasewise to an instruction set")
@@ -68,7 +71,8 @@ def main() -> None:
         _core.set_isa(arguments.isa)
     set_threads(arguments.threads)
     info = phasewise.build_info()
-    print(f"{platform.processor() or platform.machine()}, isa {info['isa']}, {arguments.threads} thread(s), {info['compiler']}")
+    processor = platform.processor() or platform.machine()
+    print(f"{processor}, isa {info['isa']}, {arguments.threads} thread(s), {info['compiler']}")
     print(f"{'job':42} {'contender':20} {'median ms':>10} {'min ms':>9} {'ratio':>6} {'by min':>6}  target")
     table: list[dict[str, Any]] = []
     wanted = [word.strip() for word in arguments.jobs.split(",") if word.strip()]
@@ -78,7 +82,11 @@ def main() -> None:
             continue
         for row in rows(job, run(job, arguments.rounds)):
             table.append(row)
-            goal = "" if row["target"] is None else f"{row['target']:.1f} {'met' if row['ratio'] >= row['target'] else 'MISSED'}"
+            goal = (
+                ""
+                if row["target"] is None
+                else f"{row['target']:.1f} {'met' if row['ratio'] >= row['target'] else 'MISSED'}"
+            )
             print(
                 f"{row['job']:42} {row['contender']:20} {row['median_ms']:10.2f} {row['min_ms']:9.2f} "
                 f"{row['ratio']:6.2f} {row['ratio_min']:6.2f}  {goal}",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+
 from jobs import OURS, all_jobs, set_threads
 
 
 def _cases() -> list[object]:
     return [
-        pytest.param(make, name, id=f"{make().name}-{name}") for make in all_jobs(1) for name in make().contenders
+        pytest.param(make, name, id=f"{make().name}-{name}")
+        for make in all_jobs(1)
+        for name in make().contenders
     ]
 
 

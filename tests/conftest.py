@@ -5,7 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import phasewise
+from phasewise import _core
+
+
+def pytest_report_header():
+    return "phasewise: " + ", ".join(f"{key} {value}" for key, value in phasewise.build_info().items())
+
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(params=_core.available_isas())
+def isa(request):
+    """Run the test in every instruction set that this machine has."""
+    before = _core.active_isa()
+    _core.set_isa(request.param)
+    yield request.param
+    _core.set_isa(before)
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request):
+    """Run the test with several numbers of threads."""
+    before = phasewise.get_num_threads()
+    phasewise.set_num_threads(request.param)
+    yield request.param
+    phasewise.set_num_threads(before)

@@ -11,15 +11,16 @@ import scipy.signal
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tolerances import relative_error, tolerance
 
 import phasewise as pw
 from phasewise.reference import transform as twin
+from tolerances import relative_error, tolerance
 
 DTYPES = [np.float32, np.float64]
-SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 17, 24, 25, 30, 31, 32, 45, 49, 64, 97, 100, 120, 127, 128, 160,
-         210, 243, 256, 320, 360, 441, 480, 500, 509, 512, 600, 625, 640, 768, 1000, 1021, 1024, 1536, 2000, 2048,
-         2187, 3000, 4096]  # fmt: skip
+SIZES = [
+    *range(1, 33), 45, 49, 64, 97, 100, 120, 127, 128, 160, 210, 243, 256, 320, 360, 441, 480, 500, 509, 512, 600,
+    625, 640, 768, 1000, 1021, 1024, 1536, 2000, 2048, 2187, 3000, 4096,
+]  # fmt: skip
 
 
 def noise(shape, dtype=np.float64, seed=0):
@@ -53,13 +54,14 @@ def test_all_sizes_equal_numpy(isa, dtype):
 def test_equals_librosa(n_fft, center, dtype):
     y = noise((2, 5000), dtype)
     for hop, win_length, window in itertools.product(
-        (n_fft // 8, n_fft // 4, n_fft // 3, n_fft // 2), (n_fft, 2 * n_fft // 3), ("hann", "hamming", "blackman")
+        (n_fft // 8, n_fft // 4, n_fft // 3, n_fft // 2),
+        (n_fft, 2 * n_fft // 3),
+        ("hann", "hamming", "blackman"),
     ):
         options = {"hop_length": hop, "win_length": win_length, "window": window, "center": center}
         S = pw.stft(y, n_fft=n_fft, **options)
         theirs = librosa.stft(y, n_fft=n_fft, **options)
         assert S.dtype == theirs.dtype
-        assert S.flags.f_contiguous == theirs.flags.f_contiguous
         assert relative_error(S, theirs) < tolerance("stft", dtype)
         if center and win_length >= 2 * hop:
             y_ours = pw.istft(S, n_fft=n_fft, length=5000, **options)
@@ -89,17 +91,11 @@ def test_equals_torch(n_fft, pad_mode, dtype):
 def test_equals_scipy(n_fft):
     y, hop = noise(3000), n_fft // 4
     window = scipy.signal.get_window("hann", n_fft)
-    transform = scipy.signal.ShortTimeFFT(window, hop, fs=1.0, fft_mode="onesided")
-    start = n_fft // 2
-    theirs = np.stack(
-        [np.fft.rfft(window * y[start + t * hop - n_fft // 2 :][:n_fft]) for t in range(10)], axis=-1
-    )
-    ours = pw.stft(y, n_fft=n_fft, hop_length=hop, center=False)[:, :10]
+    transform = scipy.signal.ShortTimeFFT(window, hop, fs=1.0, fft_mode="onesided", phase_shift=None)
+    # Slice p of ShortTimeFFT is centred on sample p hop, as our frame p is.
+    theirs = transform.stft(y, p0=0, p1=20)
+    ours = pw.stft(y, n_fft=n_fft, hop_length=hop)[:, :20]
     assert relative_error(ours, theirs) < tolerance("stft", np.float64)
-    # ShortTimeFFT counts the phase from the window's centre and its slices from sample 0.
-    middle = transform.stft(y, p0=0, p1=40, k_offset=0)
-    centred = pw.stft(y, n_fft=n_fft, hop_length=hop)[:, :40]
-    assert relative_error(np.abs(centred), np.abs(middle)) < tolerance("stft", np.float64)
 
 
 @pytest.mark.parametrize("pad_mode", ["constant", "edge", "reflect"])
@@ -126,13 +122,17 @@ def test_twin_and_reconstruction(n_fft, hop, shorter, center, samples, double, w
     y = noise(samples + (0 if center else n_fft), dtype, samples)
     options = {"hop_length": hop, "win_length": win_length, "window": window, "center": center}
     S = pw.stft(y, n_fft=n_fft, **options)
-    assert relative_error(S, twin.stft(y.astype(np.float64), n_fft=n_fft, **options)) < tolerance("stft", dtype)
+    assert relative_error(S, twin.stft(y.astype(np.float64), n_fft=n_fft, **options)) < tolerance(
+        "stft", dtype
+    )
     energy = overlap_energy(n_fft, win_length, window, hop, S.shape[-1], center)
-    reach = energy.size
     try:
         back = pw.istft(S, n_fft=n_fft, **options)
     except pw.ParameterError:
-        assert reach == 0 or energy.min() < 1e-10 * energy.max()
+        assert energy.min() < 1e-10 * energy.max()
+        return
+    if back.size == 0:
+        assert energy.size == 0
         return
     kept = min(back.size, y.size)
     # Samples in which the window hardly has energy amplify the rounding of the transform.
@@ -198,7 +198,11 @@ def test_project_consistent_is_an_orthogonal_projector():
 def test_out_is_used():
     y = noise((2, 3000), np.float32)
     expected = pw.stft(y, n_fft=256)
-    for out in (np.empty_like(expected), np.empty(expected.shape, np.complex64), np.empty((2, 129, 100), np.complex64)):
+    for out in (
+        np.empty_like(expected),
+        np.empty(expected.shape, np.complex64),
+        np.empty((2, 129, 100), np.complex64),
+    ):
         result = pw.stft(y, n_fft=256, out=out)
         assert np.shares_memory(result, out)
         assert np.array_equal(result, expected)
@@ -217,6 +221,12 @@ def test_precision_follows_the_input_or_dtype():
     assert pw.stft(y, n_fft=64, dtype=np.complex64).dtype == np.complex64
     assert pw.stft((1000 * y).astype(np.int16), n_fft=64).dtype == np.complex64
     assert pw.istft(pw.stft(y, n_fft=64), dtype=np.float32).dtype == np.float32
+
+
+def test_memory_is_frame_major_as_in_librosa():
+    y = noise(3000, np.float32)
+    assert pw.stft(y, n_fft=256).flags.f_contiguous
+    assert librosa.stft(y, n_fft=256).flags.f_contiguous
 
 
 def test_strided_input_gives_the_same_bits():
@@ -240,7 +250,9 @@ def test_length_and_default_length():
 def test_zero_overlap_raises_or_masks():
     y = noise(4000)
     S = pw.stft(y, n_fft=512, center=False)
-    with pytest.raises(pw.ParameterError, match=r"leave samples 0 to \d+ without energy.*center=True.*'mask'"):
+    with pytest.raises(
+        pw.ParameterError, match=r"leave samples 0 to \d+ without energy.*center=True.*'mask'"
+    ):
         pw.istft(S, center=False)
     masked = pw.istft(S, center=False, on_zero_overlap="mask")
     assert np.isfinite(masked).all()
@@ -262,7 +274,10 @@ def test_zero_overlap_raises_or_masks():
         ({"hop_length": -3}, "hop_length must be an integer >= 1, got -3"),
         ({"win_length": 0}, "win_length must be an integer >= 1"),
         ({"win_length": 4096}, "win_length must be at most n_fft=2048, got 4096"),
-        ({"center": False, "n_fft": 8192}, "y has 5000 samples, but n_fft=8192 with center=False needs at least 8192"),
+        (
+            {"center": False, "n_fft": 8192},
+            "y has 5000 samples, but n_fft=8192 with center=False needs at least 8192",
+        ),
         ({"pad_mode": "sideways"}, "pad_mode must be one of 'constant', 'reflect', 'edge'; got 'sideways'"),
         ({"window": "hat"}, "window must be one of bartlett"),
         ({"window": ("kaiser",)}, "wrong parameters"),
@@ -280,7 +295,9 @@ def test_bad_parameters_are_explained(arguments, message):
 def test_bad_arrays_are_explained():
     with pytest.raises(pw.ParameterError, match=r"y must be finite, but has 2 NaN.*index \(3,\)"):
         pw.stft(np.r_[0.0, 1, 2, np.nan, np.inf], n_fft=4)
-    with pytest.raises(pw.ParameterError, match="y must be a real float32 or float64 array, got dtype complex128"):
+    with pytest.raises(
+        pw.ParameterError, match="y must be a real float32 or float64 array, got dtype complex128"
+    ):
         pw.stft(np.zeros(100, complex), n_fft=4)
     with pytest.raises(pw.ParameterError, match="y has 0 samples"):
         pw.stft(np.zeros(0), n_fft=4)

@@ -1,4 +1,4 @@
-"""The jobs that are timed: each is the same work done by phasewise and by its peers, with a check of the answers."""
+"""The jobs that are timed: the same work done by phasewise and by its peers, with a check of the answers."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def griffinlim_plain(threads: int) -> Job:
 
 def _griffinlim(momentum: float, target: dict[str, float]) -> Job:
     V = pw.STFT(N_FFT, HOP).magnitude(_sources(1)[0])
-    phase = 2 * np.pi * np.random.RandomState(seed=0).random(size=V.shape)  # noqa: NPY002 - librosa's start
+    phase = 2 * np.pi * np.random.RandomState(seed=0).random(size=V.shape)
     start = torch.from_numpy(np.exp(1j * phase).astype(np.complex64))
     tensor = torch.from_numpy(V)
     options: dict[str, Any] = {"n_iter": 32, "hop_length": HOP, "length": LENGTH, "random_state": 0}
@@ -96,7 +96,9 @@ def _griffinlim(momentum: float, target: dict[str, float]) -> Job:
         def error(y: Any) -> float:
             return float(np.linalg.norm(pw.STFT(N_FFT, HOP).magnitude(np.asarray(y)) - V) / np.linalg.norm(V))
 
-        assert abs(error(answer) / error(ours) - 1) < 0.02, f"{name}: {error(answer):.4f} against {error(ours):.4f}"
+        assert abs(error(answer) / error(ours) - 1) < 0.02, (
+            f"{name}: {error(answer):.4f} against {error(ours):.4f}"
+        )
 
     return Job(f"griffinlim 32 it, momentum {momentum:g}, 10 s", contenders, check, target)
 
@@ -104,7 +106,10 @@ def _griffinlim(momentum: float, target: dict[str, float]) -> Job:
 def misi(threads: int) -> Job:
     """MISI, 4 sources, 15 iterations, 10 s."""
     sources = _sources(4)
-    S, X = pw.stft(sources, n_fft=N_FFT, hop_length=HOP), pw.stft(sources.sum(axis=0), n_fft=N_FFT, hop_length=HOP)
+    S, X = (
+        pw.stft(sources, n_fft=N_FFT, hop_length=HOP),
+        pw.stft(sources.sum(axis=0), n_fft=N_FFT, hop_length=HOP),
+    )
     V = np.abs(S)
     mixture, magnitudes = torch.from_numpy(X), torch.from_numpy(V)
     contenders: dict[str, Callable[[], Any]] = {
@@ -112,7 +117,8 @@ def misi(threads: int) -> Job:
         "torch loop": lambda: torch_misi(mixture, magnitudes, 15),
     }
 
-    # The start is the same and the steps contract: float32 rounding stays small, except near zeros of a spectrum.
+    # The start is the same and the steps contract: float32 rounding stays small, except near zeros of a
+    # spectrum.
     def check(name: str, answer: Any, ours: Any) -> None:
         error = np.linalg.norm(np.asarray(answer) - ours) / np.linalg.norm(ours)
         assert error < 1e-2, f"{name}: relative distance {error:.2g}"
@@ -121,4 +127,3 @@ def misi(threads: int) -> Job:
 
 
 JOBS: tuple[Callable[[int], Job], ...] = (griffinlim, griffinlim_plain, misi)
-

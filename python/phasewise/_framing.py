@@ -70,9 +70,9 @@ class Framing:
         first, last, energy = gap
         raise ParameterError(
             f"window and hop_length={self.hop_length} leave samples {first} to {last} without energy "
-            f"(the squared windows sum to {energy:.2g} there), so they cannot be reconstructed. Use "
-            f"{'' if self.center else 'center=True, '}hop_length <= {max(1, self.win_length // 2)}, another window, "
-            "or on_zero_overlap='mask'."
+            f"(the squared windows sum to {energy:.2g} there), so they cannot be reconstructed. "
+            f"Use {'' if self.center else 'center=True, '}hop_length <= {max(1, self.win_length // 2)}, "
+            "another window, or on_zero_overlap='mask'."
         )
 
 

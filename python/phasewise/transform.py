@@ -7,6 +7,7 @@ names and defaults of torch (reflect padding); here padding is with zeros, as in
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -218,9 +219,7 @@ class STFT:
         choice("on_zero_overlap", on_zero_overlap, ("raise", "mask"))
         spectrum = complex_array("S", S)
         if dtype is not None:
-            spectrum = spectrum.astype(
-                _COMPLEX_OF[_precision(dtype, _COMPLEX_OF, "float32 or float64")], copy=False
-            )
+            spectrum = spectrum.astype(_precision(dtype, _COMPLEX_OF, "float32 or float64"), copy=False)
         f = self._framing
         if spectrum.shape[-2] != f.bins:
             raise ParameterError(
@@ -286,12 +285,8 @@ def _signal(y: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
 
 def _flat(array: NDArray[Any], ndim: int) -> NDArray[Any]:
     """Fold all but the last `ndim` axes into one, in C order; a copy only if the memory demands it."""
-    array = np.ascontiguousarray(array)
-    return (
-        array.reshape(-1, *array.shape[array.ndim - ndim :])
-        if array.size
-        else array.reshape(0, *array.shape[-ndim:])
-    )
+    batch, kept = array.shape[: array.ndim - ndim], array.shape[array.ndim - ndim :]
+    return np.ascontiguousarray(array).reshape(math.prod(batch), *kept)
 
 
 class _Result:

@@ -130,8 +130,8 @@ def get_window(window: WindowSpec, win_length: int, *, fftbins: bool = True) -> 
         function = WINDOWS.get(_ALIASES.get(name, name)) if isinstance(name, str) else None
         if function is None:
             raise ParameterError(
-                f"window must be one of {', '.join(sorted(WINDOWS))}, a tuple (name, parameter), a callable or "
-                f"an array of {win_length} values; got {window!r}."
+                f"window must be one of {', '.join(sorted(WINDOWS))}, a tuple (name, parameter), a callable "
+                f"or an array of {win_length} values; got {window!r}."
             )
         if win_length == 1:
             return np.ones(1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import pytest
-from tolerances import relative_error, tolerance
 
 import phasewise as pw
 from phasewise.phase.registry import SINGLE_SOURCE
 from phasewise.reference import inversion as twin
+from tolerances import relative_error, tolerance
 
 N_FFT, HOP, LENGTH = 256, 64, 64 * 40
 OPTIONS = {"hop_length": HOP, "length": LENGTH}
@@ -59,7 +59,9 @@ def test_cost_belongs_to_the_signal(magnitudes, algorithm):
 @pytest.mark.parametrize("algorithm", ["fgla", "admm", "rrr", "raar"])
 def test_accelerations_beat_the_plain_algorithm(magnitudes, algorithm):
     def error(name):
-        return pw.griffinlim(magnitudes, algorithm=name, n_iter=100, rng=1, return_cost=True, **OPTIONS)[1][-1]
+        return pw.griffinlim(magnitudes, algorithm=name, n_iter=100, rng=1, return_cost=True, **OPTIONS)[1][
+            -1
+        ]
 
     assert error(algorithm) < error("gla")
 
@@ -68,7 +70,9 @@ def test_true_phase_is_a_fixed_point():
     y = np.random.default_rng(2).standard_normal(LENGTH)
     S = pw.stft(y, n_fft=N_FFT, hop_length=HOP)
     for algorithm in SINGLE_SOURCE:
-        assert relative_error(pw.griffinlim(S, init=None, algorithm=algorithm, n_iter=5, **OPTIONS), y) < 1e-10
+        assert (
+            relative_error(pw.griffinlim(S, init=None, algorithm=algorithm, n_iter=5, **OPTIONS), y) < 1e-10
+        )
 
 
 def test_both_momentum_conventions(magnitudes):
@@ -88,8 +92,12 @@ def test_seeds_and_batches(threads, magnitudes):
     pw.set_num_threads(1)
     for b in range(2):
         assert np.array_equal(pw.griffinlim(V[b], n_iter=3, init=phase[b], **OPTIONS), both[b])
-    assert np.array_equal(pw.griffinlim(V, n_iter=1, rng=5, **OPTIONS), pw.griffinlim(V, n_iter=1, rng=5, **OPTIONS))
-    assert not np.array_equal(pw.griffinlim(V, n_iter=1, rng=5, **OPTIONS), pw.griffinlim(V, n_iter=1, rng=6, **OPTIONS))
+    assert np.array_equal(
+        pw.griffinlim(V, n_iter=1, rng=5, **OPTIONS), pw.griffinlim(V, n_iter=1, rng=5, **OPTIONS)
+    )
+    assert not np.array_equal(
+        pw.griffinlim(V, n_iter=1, rng=5, **OPTIONS), pw.griffinlim(V, n_iter=1, rng=6, **OPTIONS)
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tolerances import relative_error, tolerance
 
 import phasewise as pw
 from phasewise.phase.inversion import mixing_weights
 from phasewise.phase.registry import ALGORITHMS, AUTO
 from phasewise.reference import inversion as twin
+from tolerances import relative_error, tolerance
 
 N_FFT, HOP, LENGTH = 256, 64, 64 * 30
 OPTIONS = {"n_fft": N_FFT, "hop_length": HOP, "length": LENGTH}
@@ -33,7 +33,12 @@ def problem():
 def solve(problem, algo, dtype=np.float64, **options):
     X, V = problem
     return pw.spectrogram_inversion(
-        X.astype(np.result_type(dtype, np.complex64)), V.astype(dtype), algo, return_cost=True, **OPTIONS, **options
+        X.astype(np.result_type(dtype, np.complex64)),
+        V.astype(dtype),
+        algo,
+        return_cost=True,
+        **OPTIONS,
+        **options,
     )
 
 
@@ -51,10 +56,14 @@ def test_equals_twin(isa, problem, algo, weights, dtype):
     assert np.abs(cost - expected_cost).max() < tolerance("inversion", dtype) * scale
 
 
-@pytest.mark.parametrize("algo", ["MISI", "Mix+Incons", "Mix+Incons_hardMag", "Mag+Incons_hardMix", "RRR", "RAAR"])
+@pytest.mark.parametrize(
+    "algo", ["MISI", "Mix+Incons", "Mix+Incons_hardMag", "Mag+Incons_hardMix", "RRR", "RAAR"]
+)
 def test_refreshed_weights_equal_twin(isa, problem, algo):
     S, cost = solve(problem, algo, n_iter=4, mixing_weights="refreshed")
-    expected, expected_cost = twin.spectrogram_inversion(*problem, algo, n_iter=4, weights="refreshed", **OPTIONS)
+    expected, expected_cost = twin.spectrogram_inversion(
+        *problem, algo, n_iter=4, weights="refreshed", **OPTIONS
+    )
     assert relative_error(S, expected) < tolerance("inversion", np.float64)
     np.testing.assert_allclose(cost, expected_cost, rtol=1e-6)
 
@@ -112,7 +121,10 @@ def test_known_sources_are_a_fixed_point(problem):
 
 
 def test_threads_and_batches_do_not_change_a_bit(threads, problem):
-    X, V = (np.stack([a, a[..., ::-1]]).astype(t) for a, t in zip(problem, (np.complex64, np.float32), strict=True))
+    X, V = (
+        np.stack([a, a[..., ::-1]]).astype(t)
+        for a, t in zip(problem, (np.complex64, np.float32), strict=True)
+    )
     for algo in ("MISI", "RAAR", "Mix+Incons"):
         both, cost = pw.spectrogram_inversion(X, V, algo, n_iter=3, return_cost=True, **OPTIONS)
         pw.set_num_threads(1)
@@ -140,7 +152,10 @@ def test_starts(problem):
     phase = np.random.default_rng(5).uniform(-3, 3, V.shape)
     by_phase = pw.misi(X, V, n_iter=0, init=phase, **OPTIONS)
     assert relative_error(by_phase, V * np.exp(1j * phase)) < 1e-13
-    random = [pw.misi(X, V, n_iter=0, init="random", rng=rng, **OPTIONS) for rng in (7, 7, np.random.default_rng(7), 8)]
+    random = [
+        pw.misi(X, V, n_iter=0, init="random", rng=rng, **OPTIONS)
+        for rng in (7, 7, np.random.default_rng(7), 8)
+    ]
     assert np.array_equal(random[0], random[1])
     assert np.array_equal(random[0], random[2])
     assert not np.array_equal(random[0], random[3])
@@ -153,7 +168,9 @@ def test_starts(problem):
 def test_more_iterations_recover_known_sources():
     rng = np.random.default_rng(11)
     t = np.arange(LENGTH)
-    sources = np.stack([np.sin(0.3 * t) + np.sin(0.305 * t), np.sin(0.31 * t + 1), 0.3 * rng.standard_normal(LENGTH)])
+    sources = np.stack(
+        [np.sin(0.3 * t) + np.sin(0.305 * t), np.sin(0.31 * t + 1), 0.3 * rng.standard_normal(LENGTH)]
+    )
     S = pw.stft(sources, n_fft=N_FFT, hop_length=HOP)
 
     def quality(algo, n_iter):

@@ -13,6 +13,7 @@ from phasewise._validate import integer
 from phasewise.errors import ParameterError
 
 __all__ = [
+    "broadcasts",
     "frame_major",
     "generator",
     "length_for",
@@ -79,7 +80,7 @@ def unit_phasors(S: NDArray[Any]) -> NDArray[Any]:
 def starting_point(init: ArrayLike, V: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """Return the start given as an array: complex as it is, real as the phase of the magnitudes ``V``."""
     given = np.asarray(init)
-    if given.dtype.kind not in "fc" or np.broadcast_shapes(given.shape, V.shape) != V.shape:
+    if given.dtype.kind not in "fc" or not broadcasts(given.shape, V.shape):
         raise ParameterError(
             f"init must be a complex array, or a real array of phases, of shape {V.shape}; "
             f"got {given.dtype} {given.shape}."
@@ -90,6 +91,11 @@ def starting_point(init: ArrayLike, V: NDArray[Any], dtype: Any) -> NDArray[Any]
         return np.broadcast_to(given, V.shape).astype(dtype)
     result: NDArray[Any] = (V * phasors(given)).astype(dtype, copy=False)
     return result
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Tell whether an array of ``shape`` broadcasts to the shape ``to``."""
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
 def reflection_parameters(name: str, relaxation: float) -> dict[str, float]:

@@ -26,6 +26,7 @@ from phasewise._framing import framing
 from phasewise._validate import choice, complex_array, integer, magnitudes, number
 from phasewise.errors import ParameterError
 from phasewise.phase._problem import (
+    broadcasts,
     frame_major,
     generator,
     length_for,
@@ -209,7 +210,7 @@ def mixing_weights(V: NDArray[Any], kind: str | float | ArrayLike) -> NDArray[An
     else:
         if given.ndim == 1:
             given = given[:, None, None]
-        if given.shape[-3] != V.shape[-3] or np.broadcast_shapes(given.shape, V.shape) != V.shape:
+        if given.shape[-3] != V.shape[-3] or not broadcasts(given.shape, V.shape):
             raise ParameterError(
                 f"mixing_weights must broadcast to the magnitudes' shape {V.shape}, got {given.shape}."
             )
@@ -236,8 +237,8 @@ class _Problem:
         V = magnitudes("magnitudes", V, min_ndim=3)
         if V.shape[:-3] != X.shape[:-2] or V.shape[-2:] != X.shape[-2:] or V.shape[-3] == 0:
             raise ParameterError(
-                f"magnitudes must have the shape (..., source, freq, frames) of the mixture's {X.shape} with a "
-                f"source axis at -3, got {V.shape}."
+                f"magnitudes must have the shape (..., source, freq, frames) of the mixture's {X.shape} with "
+                f"a source axis at -3, got {V.shape}."
             )
         if transform["n_fft"] is None:
             transform["n_fft"] = max(1, 2 * (X.shape[-2] - 1))

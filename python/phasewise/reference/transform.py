@@ -39,7 +39,8 @@ ALIASES = {
     "triangle": "bartlett",
 }
 
-# Where the overlapped squared windows sum to less than this share of their maximum, a sample is lost: to divide
+# Where the overlapped squared windows sum to less than this share of their maximum, a sample is lost: to
+# divide
 # would amplify rounding by more than 3e5. It is left unnormalised, which is next to 0.
 ENERGY_FLOOR = 1e-11
 
