@@ -39,8 +39,7 @@ ALIASES = {
     "triangle": "bartlett",
 }
 
-# Where the overlapped squared windows sum to less than this share of their maximum, a sample is lost: to
-# divide
+# A sample is lost where the overlapped squared windows sum to less than this share of their maximum: division
 # would amplify rounding by more than 3e5. It is left unnormalised, which is next to 0.
 ENERGY_FLOOR = 1e-11
 
