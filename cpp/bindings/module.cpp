@@ -7,6 +7,7 @@
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "Compiled core of phasewise. Private: the functions of the package check and document their arguments.";
   phasewise::bindings::bind_config(m);
+  phasewise::bindings::bind_memory(m);
   phasewise::bindings::bind_stft(m);
   phasewise::bindings::bind_inversion(m);
 }

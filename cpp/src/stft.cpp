@@ -1,7 +1,6 @@
 #include "phasewise/stft.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 #include "phasewise/threads.hpp"
@@ -11,16 +10,16 @@ namespace {
 
 constexpr std::size_t frames_per_task = 8;
 
+// Larger results are written past the caches: reading a line only to overwrite it would cost as much as the transform.
+constexpr std::size_t streaming_bytes = std::size_t{4} << 20;
+
 std::size_t checked(std::size_t value, const char* what) {
   if (value == 0) throw std::invalid_argument(std::string(what) + " must be at least 1, got 0.");
   return value;
 }
 
-template <class T>
-T reciprocal(double energy) {
-  const double tiny = static_cast<double>(std::numeric_limits<T>::min());
-  return static_cast<T>(energy > tiny ? 1.0 / energy : 1.0);  // no energy: leave the sum as it is
-}
+// Where the squared windows sum to less than this share of their largest sum, the overlap-add is left as it is.
+constexpr double negligible = 1e-11;
 
 }  // namespace
 
@@ -62,29 +61,40 @@ const T* StftPlan<T>::frame_samples(const T* signal, std::size_t samples, std::s
   return side;
 }
 
-template <class T>
-void StftPlan<T>::analyze(const T* signal, std::size_t batch, std::size_t samples, T* spectrum) const {
-  const std::size_t count = frames(samples);
+// Calls transform(samples, row, scratch) for every frame of every signal; rows are `width` scalars wide.
+template <class T, class Transform>
+void for_each_frame(const StftPlan<T>& plan, const T* signal, std::size_t batch, std::size_t samples, T* out, std::size_t width,
+                    Transform&& transform) {
+  const std::size_t count = plan.frames(samples), side = (plan.n_fft() + 15) / 16 * 16;
+  const TransformKernels<T>& kernels = plan.frame().kernels();
+  const bool streaming = batch * count * width * sizeof(T) > streaming_bytes;
   parallel_for(batch * count, frames_per_task, [&](std::size_t begin, std::size_t end) {
-    T* scratch = thread_scratch<T>(frame_.scratch() + n_fft());
+    T* scratch = thread_scratch<T>(plan.frame().scratch() + side + width);
+    T *gathered = scratch + plan.frame().scratch(), *row = gathered + side;
     for (std::size_t i = begin; i < end; ++i) {
-      const T* x = frame_samples(signal + i / count * samples, samples, i % count, scratch + frame_.scratch());
-      frame_.kernels().forward(frame_.view(), x, spectrum + 2 * i * bins(), scratch);
+      const T* x = plan.frame_samples(signal + i / count * samples, samples, i % count, gathered);
+      if (streaming) {
+        transform(x, row, scratch);
+        kernels.stream(row, out + i * width, width);
+      } else {
+        transform(x, out + i * width, scratch);
+      }
     }
+    if (streaming) kernels.stream_fence();
   });
 }
 
 template <class T>
+void StftPlan<T>::analyze(const T* signal, std::size_t batch, std::size_t samples, T* spectrum) const {
+  for_each_frame(*this, signal, batch, samples, spectrum, 2 * bins(),
+                 [&](const T* x, T* row, T* scratch) { frame_.kernels().forward(frame_.view(), x, row, scratch); });
+}
+
+template <class T>
 void StftPlan<T>::analyze_magnitude(const T* signal, std::size_t batch, std::size_t samples, bool power, T* out) const {
-  const std::size_t count = frames(samples);
   const auto kernel = power ? frame_.kernels().forward_power : frame_.kernels().forward_magnitude;
-  parallel_for(batch * count, frames_per_task, [&](std::size_t begin, std::size_t end) {
-    T* scratch = thread_scratch<T>(frame_.scratch() + n_fft());
-    for (std::size_t i = begin; i < end; ++i) {
-      const T* x = frame_samples(signal + i / count * samples, samples, i % count, scratch + frame_.scratch());
-      kernel(frame_.view(), x, out + i * bins(), scratch);
-    }
-  });
+  for_each_frame(*this, signal, batch, samples, out, bins(),
+                 [&](const T* x, T* row, T* scratch) { kernel(frame_.view(), x, row, scratch); });
 }
 
 template <class T>
@@ -125,17 +135,25 @@ OverlapGain<T>::OverlapGain(const std::vector<double>& squared, std::size_t hop,
     return total;
   };
   const std::size_t reach = frames == 0 ? 0 : n + hop * (frames - 1), end_of_body = frames * hop;
-  if (end_of_body <= n) {  // few frames: no periodic part
-    body_begin_ = body_end_ = reach;
-    for (std::size_t i = 0; i < reach; ++i) head_.push_back(reciprocal<T>(energy(i, frames)));
-    return;
-  }
-  body_begin_ = n;
-  body_end_ = end_of_body;
-  const std::size_t period = hop * ((1023 + hop) / hop);
-  for (std::size_t i = 0; i < n; ++i) head_.push_back(reciprocal<T>(energy(i, frames)));
-  for (std::size_t i = 0; i < period; ++i) body_.push_back(reciprocal<T>(energy(n + i, frames + period / hop + 1)));
-  for (std::size_t i = end_of_body; i < reach; ++i) tail_.push_back(reciprocal<T>(energy(i, frames)));
+  const bool periodic = end_of_body > n;  // else: few frames, all of them in the head
+  body_begin_ = periodic ? n : reach;
+  body_end_ = periodic ? std::min(end_of_body, reach) : reach;
+  const std::size_t period = periodic ? hop * ((1023 + hop) / hop) : 0;
+  std::vector<double> head(body_begin_), body(period), tail(reach - body_end_);
+  for (std::size_t i = 0; i < head.size(); ++i) head[i] = energy(i, frames);
+  for (std::size_t i = 0; i < body.size(); ++i) body[i] = energy(n + i, frames + period / hop + 1);
+  for (std::size_t i = 0; i < tail.size(); ++i) tail[i] = energy(body_end_ + i, frames);
+  double largest = 0;
+  for (const auto* part : {&head, &body, &tail})
+    for (const double e : *part) largest = std::max(largest, e);
+  const auto gains = [&](const std::vector<double>& part) {
+    std::vector<T> result(part.size());
+    for (std::size_t i = 0; i < part.size(); ++i) result[i] = static_cast<T>(part[i] > negligible * largest ? 1.0 / part[i] : 1.0);
+    return result;
+  };
+  head_ = gains(head);
+  body_ = gains(body);
+  tail_ = gains(tail);
 }
 
 template <class T>

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from phasewise._framing import Framing, framing
+from phasewise._memory import empty
 from phasewise._validate import choice, complex_array, integer, real_array
 from phasewise.errors import ParameterError
 from phasewise.windows import WindowSpec
@@ -200,7 +201,7 @@ class STFT:
         frames = self._framing.frames(signal.shape[-1])
         if not power > 0:
             raise ParameterError(f"power must be positive, got {power!r}.")
-        memory = np.empty((*signal.shape[:-1], frames, self._framing.bins), signal.dtype)
+        memory = empty((*signal.shape[:-1], frames, self._framing.bins), signal.dtype)
         self._framing.plan(signal.dtype).analyze_magnitude(_flat(signal, 1), power == 2, _flat(memory, 2))
         if power not in (1, 2):
             np.power(memory, power, out=memory)
@@ -238,7 +239,7 @@ class STFT:
             raise ParameterError(
                 f"out must have shape {shape} and dtype {real}, got {out.shape} and {out.dtype}."
             )
-        memory = out if out is not None and out.flags.c_contiguous else np.empty(shape, real)
+        memory = out if out is not None and out.flags.c_contiguous else empty(shape, real)
         f.plan(real).synthesize(_flat(np.swapaxes(spectrum, -1, -2), 2), _flat(memory, 1))
         if out is None or memory is out:
             return memory
@@ -297,7 +298,7 @@ class _Result:
     ) -> None:
         self._out = self._view = None
         if out is None:
-            self.memory = np.empty(shape, dtype)
+            self.memory = empty(shape, dtype)
             return
         wanted = (*shape[:-2], shape[-1], shape[-2])
         if (
@@ -313,7 +314,7 @@ class _Result:
         self._view = out[..., :frames]
         self._out = out
         turned = np.swapaxes(self._view, -1, -2)
-        self.memory = turned if turned.flags.c_contiguous else np.empty(shape, dtype)
+        self.memory = turned if turned.flags.c_contiguous else empty(shape, dtype)
 
     def public(self) -> NDArray[Any]:
         turned = np.swapaxes(self.memory, -1, -2)

@@ -226,9 +226,30 @@ void multiply_arrays(const T* PW_RESTRICT a, const T* PW_RESTRICT b, T* PW_RESTR
 }
 
 template <class T>
+void stream_array(const T* PW_RESTRICT in, T* PW_RESTRICT out, std::size_t n) {
+  using V = Vec<T, native_lanes<T>>;
+  std::size_t i = 0;
+  // Part lines at both ends take the ordinary way: their other half belongs to a neighbouring row.
+  for (; i < n && reinterpret_cast<std::size_t>(out + i) % 64 != 0; ++i) out[i] = in[i];
+  constexpr std::size_t line = 64 / sizeof(T);
+  for (; i + line <= n; i += line)
+    for (std::size_t k = 0; k < line; k += V::lanes) stream(V::load(in + i + k), out + i + k);
+  for (; i < n; ++i) out[i] = in[i];
+}
+inline void fence() { stream_fence(); }
+
+template <class T>
 constexpr phasewise::TransformKernels<T> transform_kernels() {
-  return {native_lanes<T>,      forward_complex<T>,         forward_planar<T>,     forward_magnitude<T>,
-          forward_power<T>,     inverse_add_interleaved<T>, inverse_add_planar<T>, multiply_arrays<T>};
+  return {native_lanes<T>,
+          forward_complex<T>,
+          forward_planar<T>,
+          forward_magnitude<T>,
+          forward_power<T>,
+          inverse_add_interleaved<T>,
+          inverse_add_planar<T>,
+          stream_array<T>,
+          fence,
+          multiply_arrays<T>};
 }
 
 }  // namespace

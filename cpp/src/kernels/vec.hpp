@@ -133,6 +133,23 @@ struct Vec {
   }
 };
 
+// Store past the caches, for results that nobody reads soon; p is aligned to the vector. Ends with stream_fence().
+template <class T>
+PW_INLINE void stream(Vec<T, 1> a, T* p) { a.store(p); }
+template <class T, int L>
+PW_INLINE void stream(Vec<T, L> a, T* p) {
+#if defined(__AVX512F__)
+  if constexpr (L * sizeof(T) == 64) return _mm512_stream_si512(reinterpret_cast<__m512i*>(p), (__m512i)a.v);
+#endif
+#if defined(__AVX__)
+  if constexpr (L * sizeof(T) == 32) return _mm256_stream_si256(reinterpret_cast<__m256i*>(p), (__m256i)a.v);
+#endif
+#if defined(__SSE2__)
+  if constexpr (L * sizeof(T) == 16) return _mm_stream_si128(reinterpret_cast<__m128i*>(p), (__m128i)a.v);
+#endif
+  a.store(p);
+}
+
 template <class T, int L>
 PW_INLINE Vec<T, L> fma(Vec<T, L> a, Vec<T, L> b, Vec<T, L> c) {
 #if defined(__AVX512F__)
@@ -257,6 +274,12 @@ PW_INLINE void transpose(Vec<T, L>* r) { transpose_rounds<1>(r); }
 
 template <class T>
 PW_INLINE void transpose(Vec<T, 1>*) {}
+
+PW_INLINE void stream_fence() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
 
 template <class V>
 PW_INLINE V fms(V a, V b, V c) { return fma(a, b, -c); }   // a b - c

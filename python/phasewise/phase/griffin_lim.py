@@ -71,8 +71,8 @@ def griffinlim(
         Momentum of "fgla", by default 0.99, as librosa and torchaudio count it: the step uses
         ``momentum / (1 + momentum)``.
     alpha : float >= 0, optional
-        The same as the paper counts it, an extrapolation by ``alpha`` times the last change,
-        ``momentum = alpha / (1 - alpha)`` being impossible from 1 on: give one of the two.
+        The paper's name for the same number: its extrapolation ``T + alpha (T - T_previous)`` has the phase
+        of ``T - alpha / (1 + alpha) T_previous``. Give one of the two.
     init : {"random", None} or array of shape of `S`
         Start: random phase, the phase of `S` (zero for magnitudes), complex values, or phases in radians.
     rng : None, int or numpy.random.Generator
@@ -167,11 +167,8 @@ def _momentum(momentum: float | None, alpha: float | None) -> float:
     """Return the factor of the previous consistent point."""
     if momentum is not None and alpha is not None:
         raise ParameterError("momentum and alpha are two ways to say the same: give one of them.")
-    if alpha is not None:
-        # T + alpha (T - T_previous) has the phase of T - alpha / (1 + alpha) T_previous.
-        alpha = number("alpha", alpha, minimum=0.0)
-        return alpha / (1 + alpha)
-    value = 0.99 if momentum is None else number("momentum", momentum, minimum=0.0)
+    name, given = ("momentum", momentum) if alpha is None else ("alpha", alpha)
+    value = 0.99 if given is None else number(name, given, minimum=0.0)
     return value / (1 + value)
 
 
