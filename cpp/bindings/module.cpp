@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   phasewise::bindings::bind_memory(m);
   phasewise::bindings::bind_stft(m);
   phasewise::bindings::bind_inversion(m);
+  phasewise::bindings::bind_phase(m);
 }

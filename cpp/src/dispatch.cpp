@@ -9,6 +9,8 @@
   extern const TransformKernels<double> transform_f64; \
   extern const InversionKernels<float> inversion_f32; \
   extern const InversionKernels<double> inversion_f64; \
+  extern const PhaseKernels<float> phase_f32;         \
+  extern const PhaseKernels<double> phase_f64;        \
   }
 
 #if defined(PW_HAVE_NEON)
@@ -56,5 +58,7 @@ PW_TABLE(TransformKernels, transform_kernels, float, transform_f32)
 PW_TABLE(TransformKernels, transform_kernels, double, transform_f64)
 PW_TABLE(InversionKernels, inversion_kernels, float, inversion_f32)
 PW_TABLE(InversionKernels, inversion_kernels, double, inversion_f64)
+PW_TABLE(PhaseKernels, phase_kernels, float, phase_f32)
+PW_TABLE(PhaseKernels, phase_kernels, double, phase_f64)
 
 }  // namespace phasewise

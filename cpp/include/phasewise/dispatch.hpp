@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../../src/kernels/inversion_table.hpp"
+#include "../../src/kernels/phase_table.hpp"
 #include "../../src/kernels/transform_table.hpp"
 #include "phasewise/isa.hpp"
 
@@ -13,5 +14,8 @@ const TransformKernels<T>& transform_kernels(Isa isa);
 
 template <class T>
 const InversionKernels<T>& inversion_kernels(Isa isa);
+
+template <class T>
+const PhaseKernels<T>& phase_kernels(Isa isa);
 
 }  // namespace phasewise

@@ -1,30 +1,14 @@
 // Bin-wise updates of the inversion family, L bins of all sources at a time.
 #pragma once
 
-#include "butterfly.hpp"
 #include "inversion_table.hpp"
+#include "partial.hpp"
 
 namespace {
 
 using phasewise::InversionStep;
 using phasewise::Update;
 
-// Neighbouring values of a row; beyond its end zeros.
-template <class V, class T>
-PW_INLINE V load_part(const T* p, std::size_t count) {
-  if (count >= static_cast<std::size_t>(V::lanes)) return V::load(p);
-  T lane[V::lanes] = {};
-  for (std::size_t i = 0; i < count; ++i) lane[i] = p[i];
-  return V::load(lane);
-}
-template <class V, class T>
-PW_INLINE Complex<V> load_interleaved(const T* p, std::size_t count) {
-  constexpr std::size_t L = V::lanes;
-  Complex<V> z;
-  const V lo = load_part<V>(p, 2 * count), hi = 2 * count > L ? load_part<V>(p + L, 2 * count - L) : V::zero();
-  deinterleave(lo, hi, z.re, z.im);
-  return z;
-}
 template <class V, class T>
 PW_INLINE Complex<V> load_planar(const T* row, std::size_t padded, std::size_t k) {
   return {V::load(row + k), V::load(row + padded + k)};

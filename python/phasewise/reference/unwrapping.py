@@ -73,7 +73,10 @@ def pu_iter(
     Frame 0, and for each source the frames marked in ``onsets`` (..., source, frames), start from
     ``onset_phase`` (radians or complex, broadcast to ``V``), or from the phase of the mixture if None. The
     other frames start from the sinusoidal model, or, for comparison, from ``init="mixture"`` or an array of
-    phases (radians or complex).
+    phases (radians or complex). Where a source is silent, its phase is carried on as it started.
+
+    Phases are taken relative to the mixture's: then a start from the phase of the mixture is real, and stays
+    on its line whatever the rounding.
 
     Returns the sources and the mixing error after each iteration, summed over the frames, ``(..., n_iter)``.
     """
@@ -89,20 +92,25 @@ def pu_iter(
     restart[..., 0] = True
 
     S = np.zeros(V.shape, dtype=np.complex128)
+    finished = np.zeros(V.shape[:-1])
     cost = np.zeros((*X.shape[:-2], n_iter))
     for t in range(n_frames):
         if isinstance(init, str) and init == "sinusoidal":
             nu = np.apply_along_axis(frequencies, -1, V[..., t]) / n_fft
-            start = np.angle(S[..., t - 1]) + 2 * np.pi * hop_length * nu
+            start = finished + 2 * np.pi * hop_length * nu
         elif isinstance(init, str):
             start = mixture_phase[..., t]
         else:
             start = np.broadcast_to(phase_values(init), V.shape)[..., t]
         phase = np.where(restart[..., t, None], given[..., t], start)
+        turn = mixture_phase[..., t]
         frame = slice(t, t + 1)
-        S0 = V[..., frame] * np.exp(1j * phase[..., None])
-        S[..., frame], errors = mixing_iterations(
-            X[..., frame], V[..., frame], S0, n_iter, weights=weights, n_fft=n_fft
+        S0 = V[..., frame] * np.exp(1j * (phase - turn)[..., None])
+        relative, errors = mixing_iterations(
+            np.abs(X[..., frame]), V[..., frame], S0, n_iter, weights=weights, n_fft=n_fft
         )
+        relative = relative[..., 0]
+        S[..., t] = relative * np.exp(1j * turn)
+        finished = np.where(V[..., t] > 0, np.angle(relative) + turn, phase)
         cost += errors
     return S, cost

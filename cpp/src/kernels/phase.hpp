@@ -1,0 +1,297 @@
+// Mixing iterations and the Wiener filter, some bins of all sources at a time.
+//
+// One iteration moves the sources towards the mixture, Y_j = S_j + L_j E with E = X - sum S, and restores their
+// magnitudes, S_j = V_j Y_j/|Y_j|. Kept are the phasors U_j = S_j/V_j: Y_j/V_j = U_j + (L_j/V_j) E needs neither V_j nor a
+// division, and is of order 1. Two changes of coordinates make every bin alike: division by the loudest of the bin's
+// values, so that nothing overflows or vanishes, and rotation to a mixture of phase 0. Sources that start from the phase
+// of the mixture then have imaginary parts of exactly 0, and keep them: rounding cannot push them off the line on which
+// theory says they stay.
+#pragma once
+
+#include "partial.hpp"
+#include "phase_table.hpp"
+
+namespace {
+
+using phasewise::MixingBlock;
+using phasewise::PhaseStart;
+using phasewise::Weighting;
+using phasewise::WienerBlock;
+
+template <class T>
+inline constexpr T smallest_normal = sizeof(T) == 4 ? T(1.17549435e-38) : T(2.2250738585072014e-308);
+// Largest L_j/V_j, in units of the bin's loudest value. Beyond it Y_j has the phase of E.
+template <class T>
+inline constexpr T largest_gain = sizeof(T) == 4 ? T(1e15) : T(1e100);
+// Far below the rounding of a value of order 1, its square far above the smallest number: gives zero the phase 0.
+template <class T>
+inline constexpr T nudge = sizeof(T) == 4 ? T(1e-18) : T(1e-100);
+
+template <class V>
+PW_INLINE V constant(typename V::value_type x) { return V::broadcast(x); }
+template <class V>
+PW_INLINE V absolute(V a) { return max(a, -a); }
+template <class V>
+PW_INLINE V squared(Complex<V> z) { return fma(z.re, z.re, z.im * z.im); }
+template <class V>
+PW_INLINE Complex<V> times_conjugate(Complex<V> a, Complex<V> b) { return {fma(a.re, b.re, a.im * b.im), fms(a.im, b.re, a.re * b.im)}; }
+
+template <class V>
+struct Polar {
+  V modulus;
+  Complex<V> phasor;
+};
+// Of any complex number; the phasor of 0 is 1.
+template <class V>
+PW_INLINE Polar<V> polar(Complex<V> z) {
+  using T = typename V::value_type;
+  const V largest = max(absolute(z.re), absolute(z.im)), unit = max(largest, constant<V>(smallest_normal<T>));
+  const Complex<V> ratio{z.re / unit, z.im / unit};
+  const V square = squared(ratio), inverse = reciprocal_sqrt(square);
+  return {unit * sqrt(square), {select_positive(largest, ratio.re * inverse, constant<V>(T(1))),
+                                select_positive(largest, ratio.im * inverse, V::zero())}};
+}
+
+// ---- sources: a compile-time number of them in registers, or (J == 0) any number in memory ---------------------------
+template <int J, class F>
+PW_INLINE void for_sources(std::size_t sources, F&& f) {
+  if constexpr (J > 0) {
+    static_for<J>([&](auto j) PW_LAMBDA { f(j.value); });
+  } else {
+    for (std::size_t j = 0; j < sources; ++j) f(static_cast<int>(j));
+  }
+}
+
+template <class V, int N>
+struct Slots {
+  V value[N];
+  PW_INLINE Slots(typename V::value_type*&, std::size_t) {}
+  PW_INLINE V get(int i) const { return value[i]; }
+  PW_INLINE void set(int i, V x) { value[i] = x; }
+};
+template <class V>
+struct Slots<V, 0> {
+  typename V::value_type* memory;
+  PW_INLINE Slots(typename V::value_type*& free, std::size_t count) : memory(free) { free += count * V::lanes; }
+  PW_INLINE V get(int i) const { return V::load(memory + i * V::lanes); }
+  PW_INLINE void set(int i, V x) { x.store(memory + i * V::lanes); }
+};
+
+// ---- shares ---------------------------------------------------------------------------------------------------------
+// The share of source j in bins k.. before division by the sum; `loudest` is the largest magnitude, not 0.
+template <class V, class Block>
+PW_INLINE V raw_share(const Block& b, std::size_t j, std::size_t k, std::size_t count, V loudest) {
+  if (b.weighting == Weighting::equal) return constant<V>(1);
+  if (b.weighting == Weighting::given) return load_part<V>(b.weights + j * b.stride + k, count);
+  const V relative = load_part<V>(b.magnitudes + j * b.stride + k, count) / loudest;
+  return b.weighting == Weighting::magnitude ? relative : relative * relative;
+}
+
+template <class V>
+struct ShareScale {
+  V loudest, total;
+};
+template <class V, class Block>
+PW_INLINE ShareScale<V> share_scale(const Block& b, std::size_t k, std::size_t count) {
+  using T = typename V::value_type;
+  V loudest = constant<V>(smallest_normal<T>), total = V::zero();
+  for (std::size_t j = 0; j < b.sources; ++j) loudest = max(loudest, load_part<V>(b.magnitudes + j * b.stride + k, count));
+  for (std::size_t j = 0; j < b.sources; ++j) total = total + raw_share(b, j, k, count, loudest);
+  return {loudest, total};
+}
+// Where all shares are zero, the sources share equally.
+template <class V, class Block>
+PW_INLINE V share(const Block& b, std::size_t j, std::size_t k, std::size_t count, ShareScale<V> scale) {
+  using T = typename V::value_type;
+  const V equal = constant<V>(T(1) / static_cast<T>(b.sources));
+  return select_positive(scale.total, raw_share(b, j, k, count, scale.loudest) / scale.total, equal);
+}
+
+// ---- mixing iterations ----------------------------------------------------------------------------------------------
+// K vectors of neighbouring bins side by side, so that the latency of one hides behind the others.
+template <class V, int J, int K, bool Refresh, class T>
+inline void mixing_tile(const MixingBlock<T>& b, std::size_t start) {
+  constexpr int L = V::lanes;
+  T* memory = b.scratch;
+  const std::size_t slots = b.sources * K;
+  Slots<V, J * K> v(memory, slots), gain(memory, slots), re(memory, slots), im(memory, slots), distance(memory, slots);
+  V mixture[K], error_re[K], error_im[K], scale[K];
+  Complex<V> turn[K];
+  const V one = constant<V>(1), bias = constant<V>(nudge<T>), limit = constant<V>(largest_gain<T>);
+
+  const auto each_part = [&](auto&& f) PW_LAMBDA {
+    static_for<K>([&](auto q) PW_LAMBDA {
+      const std::size_t k = start + q.value * L;
+      if (q.value == 0 || k < b.bins) f(q.value, k, b.bins - k);
+      else f(q.value, b.bins, std::size_t(0));
+    });
+  };
+
+  each_part([&](int q, std::size_t k, std::size_t count) PW_LAMBDA {
+    const Polar<V> x = polar(load_interleaved<V>(b.mixture + 2 * k, count));
+    const ShareScale<V> shares = share_scale<V>(b, k, count);
+    turn[q] = x.phasor;
+    scale[q] = max(x.modulus, shares.loudest);
+    mixture[q] = x.modulus / scale[q];
+    for_sources<J>(b.sources, [&](int j) PW_LAMBDA {
+      const std::size_t row = static_cast<std::size_t>(j) * b.state_stride + k;
+      const V magnitude = load_part<V>(b.magnitudes + static_cast<std::size_t>(j) * b.stride + k, count) / scale[q];
+      const V relative = min(share(b, static_cast<std::size_t>(j), k, count, shares) / magnitude, limit);
+      v.set(j * K + q, magnitude);
+      gain.set(j * K + q, select_positive(magnitude, relative, V::zero()));
+      Complex<V> u{one, V::zero()};
+      if (b.starts[j] != PhaseStart::mixture) {
+        u = {load_part<V>(b.re + row, count), load_part<V>(b.im + row, count)};
+        if (b.starts[j] == PhaseStart::turned) {
+          const std::size_t turned = static_cast<std::size_t>(j) * b.turn_stride + k;
+          u = multiply(u, load_part<V>(b.turn_re + turned, count), load_part<V>(b.turn_im + turned, count));
+          // The modulus has drifted by a rounding: one Newton step towards 1.
+          const V correction = fnma(constant<V>(T(0.5)), squared(u), constant<V>(T(1.5)));
+          u = {u.re * correction, u.im * correction};
+        }
+        u = times_conjugate(u, x.phasor);
+      }
+      re.set(j * K + q, u.re);
+      im.set(j * K + q, u.im);
+    });
+  });
+
+  double bin_weight[K * L] = {};
+  if (b.cost != nullptr)
+    static_for<K>([&](auto q) PW_LAMBDA {
+      T lane[L];
+      scale[q.value].store(lane);
+      for (int i = 0; i < L; ++i) {
+        const std::size_t k = start + q.value * L + i;
+        if (k < b.bins) bin_weight[q.value * L + i] = b.bin_weights[k] * static_cast<double>(lane[i]) * static_cast<double>(lane[i]);
+      }
+    });
+  const auto find_error = [&]() PW_LAMBDA {
+    static_for<K>([&](auto q) PW_LAMBDA {
+      error_re[q.value] = mixture[q.value];
+      error_im[q.value] = V::zero();
+    });
+    for_sources<J>(b.sources, [&](int j) PW_LAMBDA {
+      static_for<K>([&](auto q) PW_LAMBDA {
+        const int i = j * K + q.value;
+        error_re[q.value] = fnma(v.get(i), re.get(i), error_re[q.value]);
+        error_im[q.value] = fnma(v.get(i), im.get(i), error_im[q.value]);
+      });
+    });
+  };
+  const auto add_cost = [&](std::size_t iteration) PW_LAMBDA {
+    T lane[K * L];
+    static_for<K>([&](auto q) PW_LAMBDA { squared(Complex<V>{error_re[q.value], error_im[q.value]}).store(lane + q.value * L); });
+    double* total = b.lane_cost + iteration * (K * L);
+    for (int i = 0; i < K * L; ++i) total[i] += static_cast<double>(lane[i]) * bin_weight[i];
+  };
+
+  for (std::size_t iteration = 0; iteration < b.n_iter; ++iteration) {
+    find_error();
+    if (b.cost != nullptr && iteration > 0) add_cost(iteration - 1);
+    V moved[K];
+    static_for<K>([&](auto q) PW_LAMBDA { moved[q.value] = V::zero(); });
+    for_sources<J>(b.sources, [&](int j) PW_LAMBDA {
+      static_for<K>([&](auto q) PW_LAMBDA {
+        const int i = j * K + q.value;
+        const V g = gain.get(i);
+        const Complex<V> y{fma(g, error_re[q.value], re.get(i)) + bias, fma(g, error_im[q.value], im.get(i))};
+        const V square = squared(y), inverse = reciprocal_sqrt(square);
+        if constexpr (Refresh) {
+          // |Y - S|/V = ||y| - 1|, and without the cancellation |y|^2 - 1 = |g E|^2 + 2 Re(conj(u) g E).
+          const V step_re = g * error_re[q.value], step_im = g * error_im[q.value];
+          const V twice = fma(re.get(i), step_re, im.get(i) * step_im);
+          const V excess = fma(step_re, step_re, fma(step_im, step_im, twice + twice));
+          distance.set(i, absolute(excess) / fma(square, inverse, one));
+          moved[q.value] = fma(v.get(i), distance.get(i), moved[q.value]);
+        }
+        re.set(i, y.re * inverse);
+        im.set(i, y.im * inverse);
+      });
+    });
+    if constexpr (Refresh) {
+      for_sources<J>(b.sources, [&](int j) PW_LAMBDA {
+        static_for<K>([&](auto q) PW_LAMBDA {
+          const int i = j * K + q.value;
+          gain.set(i, select_positive(moved[q.value], min(distance.get(i) / moved[q.value], limit), gain.get(i)));
+        });
+      });
+    }
+  }
+  if (b.cost != nullptr && b.n_iter > 0) {
+    find_error();
+    add_cost(b.n_iter - 1);
+  }
+
+  each_part([&](int q, std::size_t k, std::size_t count) PW_LAMBDA {
+    for_sources<J>(b.sources, [&](int j) PW_LAMBDA {
+      const std::size_t row = static_cast<std::size_t>(j) * b.state_stride + k, source = static_cast<std::size_t>(j) * b.stride + k;
+      const Complex<V> u = multiply(Complex<V>{re.get(j * K + q), im.get(j * K + q)}, turn[q].re, turn[q].im);
+      store_part(u.re, b.re + row, count);
+      store_part(u.im, b.im + row, count);
+      const V magnitude = load_part<V>(b.magnitudes + source, count);
+      store_interleaved(Complex<V>{magnitude * u.re, magnitude * u.im}, b.out + 2 * source, count);
+    });
+  });
+}
+
+// Neighbouring vectors per tile: as many as hide the latency of an iteration.
+inline constexpr int mixing_parts = 2;
+
+template <int J, bool Refresh, class T>
+inline void mixing_tiles(const MixingBlock<T>& b) {
+  using V = Vec<T, native_lanes<T>>;
+  for (std::size_t k = 0; k < b.bins; k += V::lanes * mixing_parts) mixing_tile<V, J, mixing_parts, Refresh>(b, k);
+}
+
+template <class T>
+void mixing(const MixingBlock<T>& b) {
+  constexpr std::size_t tile = native_lanes<T> * mixing_parts;
+  if (b.cost != nullptr)
+    for (std::size_t i = 0; i < b.n_iter * tile; ++i) b.lane_cost[i] = 0;
+  if (b.refresh) {
+    mixing_tiles<0, true>(b);
+  } else {
+    switch (b.sources) {
+      case 2: mixing_tiles<2, false>(b); break;
+      case 3: mixing_tiles<3, false>(b); break;
+      case 4: mixing_tiles<4, false>(b); break;
+      default: mixing_tiles<0, false>(b);
+    }
+  }
+  if (b.cost != nullptr)
+    for (std::size_t i = 0; i < b.n_iter; ++i)
+      for (std::size_t lane = 0; lane < tile; ++lane) b.cost[i] += b.lane_cost[i * tile + lane];
+}
+
+// ---- Wiener filter, phasors -----------------------------------------------------------------------------------------
+template <class T>
+void wiener(const WienerBlock<T>& b) {
+  using V = Vec<T, native_lanes<T>>;
+  for (std::size_t k = 0; k < b.bins; k += V::lanes) {
+    const std::size_t count = b.bins - k;
+    const Complex<V> x = load_interleaved<V>(b.mixture + 2 * k, count);
+    const ShareScale<V> scale = share_scale<V>(b, k, count);
+    for (std::size_t j = 0; j < b.sources; ++j) {
+      const V s = share(b, j, k, count, scale);
+      store_interleaved(Complex<V>{s * x.re, s * x.im}, b.out + 2 * (j * b.stride + k), count);
+    }
+  }
+}
+
+template <class T>
+void phasors(const T* values, T* re, T* im, std::size_t n) {
+  using V = Vec<T, native_lanes<T>>;
+  for (std::size_t k = 0; k < n; k += V::lanes) {
+    const Complex<V> u = polar(load_interleaved<V>(values + 2 * k, n - k)).phasor;
+    store_part(u.re, re + k, n - k);
+    store_part(u.im, im + k, n - k);
+  }
+}
+
+template <class T>
+constexpr phasewise::PhaseKernels<T> phase_kernels() {
+  return {static_cast<std::size_t>(native_lanes<T> * mixing_parts), mixing<T>, wiener<T>, phasors<T>};
+}
+
+}  // namespace
