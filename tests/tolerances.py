@@ -21,6 +21,8 @@ TOLERANCES = {
     "inversion": (1e-8, 5e-3),
     # Bin-wise, no transform in the loop.
     "mixing": (1e-10, 1e-3),
+    # Angles in radians, added up over a few hundred frames.
+    "phase": (1e-10, 1e-6),
     # Stems that must add up to the mixture: one rounding per source and addition.
     "sum": (1e-13, 1e-6),
     # Multiplicative updates: sums of F or T positive terms, relative on the product W @ H.

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasewise import _core
+from phasewise import _core, _memory
 from phasewise._validate import complex_array, integer
 from phasewise._validate import magnitudes as magnitude_array
 from phasewise.errors import ParameterError
-from phasewise.phase._problem import frame_major
+from phasewise.phase._problem import broadcasts, frame_major
 from phasewise.phase.inversion import mixing_weights
 
 __all__ = ["Mixture", "fft_length", "onset_frames", "phase_argument", "spectra", "weighting"]
@@ -44,8 +44,8 @@ class Mixture:
         shape = magnitudes.shape
         if (*shape[:-3], *shape[-2:]) != mixture.shape or shape[-3] == 0:
             raise ParameterError(
-                f"{names[1]} must have the shape of {names[0]}, {mixture.shape}, with an axis of at least one "
-                f"source at -3; got {shape}."
+                f"{names[1]} must have the shape of {names[0]}, {mixture.shape}, and a source axis at -3; "
+                f"got {shape}."
             )
         complex_type = np.result_type(mixture.dtype, magnitudes.dtype, np.complex64)
         real_type = np.empty(0, complex_type).real.dtype
@@ -55,7 +55,7 @@ class Mixture:
         """Return memory for the sources, (batch, source, frames, freq)."""
         *_, sources, freq, frames = self.V.shape
         batch = self.X.size // (freq * frames)
-        return np.empty((batch, sources, frames, freq), self.X.dtype)
+        return _memory.empty((batch, sources, frames, freq), self.X.dtype)
 
     def public(self, estimate: NDArray[Any]) -> NDArray[Any]:
         """Return ``estimate`` as (..., source, freq, frames), a view."""
@@ -88,8 +88,8 @@ def fft_length(n_fft: int | None, bins: int, name: str) -> int:
     n_fft = integer("n_fft", n_fft)
     if bins != 1 + n_fft // 2:
         raise ParameterError(
-            f"{name} must have 1 + n_fft // 2 = {1 + n_fft // 2} bins on axis -2 for n_fft={n_fft}, got {bins}; "
-            "pass the n_fft of the analysis."
+            f"{name} must have 1 + n_fft // 2 = {1 + n_fft // 2} bins on axis -2 for n_fft={n_fft}, "
+            f"got {bins}; pass the n_fft of the analysis."
         )
     return n_fft
 
@@ -116,11 +116,7 @@ def phase_argument(
     given = np.asarray(phase)
     if given.dtype.kind in "biu":
         given = given.astype(np.float64)
-    try:
-        fits = given.dtype.kind in "fc" and np.broadcast_shapes(given.shape, V.shape) == V.shape
-    except ValueError:
-        fits = False
-    if not fits:
+    if given.dtype.kind not in "fc" or not broadcasts(given.shape, V.shape):
         raise ParameterError(
             f"{name} must be a real array of phases in radians, or a complex array, of shape {V.shape}; "
             f"got {given.dtype} {given.shape}."
@@ -137,13 +133,9 @@ def onset_frames(onsets: ArrayLike, V: NDArray[Any]) -> NDArray[np.bool_]:
     """Return marks of frames that broadcast to the leading axes and frames of ``V``, as (batch, frames)."""
     marks = np.asarray(onsets)
     shape = (*V.shape[:-2], V.shape[-1])
-    try:
-        fits = np.broadcast_shapes(marks.shape, shape) == shape
-    except ValueError:
-        fits = False
-    if marks.dtype != np.bool_ or not fits:
+    if marks.dtype != np.bool_ or not broadcasts(marks.shape, shape):
         raise ParameterError(
-            f"onsets must be a boolean array of shape {shape}, one value per frame, as made by detect_onsets; "
-            f"got {marks.dtype} {marks.shape}."
+            f"onsets must be a boolean array of shape {shape}, one value per frame, as detect_onsets makes "
+            f"it; got {marks.dtype} {marks.shape}."
         )
     return np.ascontiguousarray(np.broadcast_to(marks, shape)).reshape(-1, shape[-1])

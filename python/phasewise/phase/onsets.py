@@ -7,6 +7,7 @@ band's energy, and the mean over the bands stands out from its surroundings wher
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ _SMALLEST_NOVELTY = 0.01  # below it, the ripple of a steady sound
 _BLOCK = 64
 
 
-def detect_onsets(V: ArrayLike, *, sample_rate: float, hop_length: int, n_fft: int | None = None) -> NDArray[np.bool_]:
+def detect_onsets(
+    V: ArrayLike, *, sample_rate: float, hop_length: int, n_fft: int | None = None
+) -> NDArray[np.bool_]:
     """Mark the frames in which notes or beats begin.
 
     Parameters
@@ -58,8 +61,8 @@ def detect_onsets(V: ArrayLike, *, sample_rate: float, hop_length: int, n_fft: i
     Notes
     -----
     A frame is an onset if its novelty is a local maximum of at least 10 % of the largest novelty. The
-    slope is taken over 0.3 s, energies over 5 s, the mean that is subtracted over 1.5 s. Both ends of `V`
-    count as constant, so a sound cut off at its end may look like a click.
+    slope is taken over 0.3 s, energies over 5 s, the mean that is subtracted over 1.5 s. A sound that is cut
+    off at the end of `V` may look like a click there.
 
     Cost: about one operation per value and frame within the 0.3 s.
 
@@ -92,7 +95,7 @@ def _novelty(v: Array, frame_rate: float, bin_hertz: float) -> Array:
     edges = np.unique(np.clip([0, *limits, bins], 0, bins))
 
     curve = np.zeros(frames)
-    for first, end in zip(edges[:-1], edges[1:], strict=True):
+    for first, end in pairwise(edges):
         rise, energy = np.zeros(frames), np.zeros(frames)
         for start in range(first, end, _BLOCK):
             block = np.ascontiguousarray(v[start : min(start + _BLOCK, end)].T)
@@ -116,7 +119,8 @@ def _rise(block: Array, gain: float, half: int, weights: Array) -> tuple[Array, 
     padded = np.pad(level, [(half, half), (0, 0)], mode="edge")
     slope, difference = np.zeros_like(level), np.empty_like(level)
     for m, weight in enumerate(weights, 1):
-        np.subtract(padded[half + m : half + m + frames], padded[half - m : half - m + frames], out=difference)
+        after, before = (padded[half + step : half + step + frames] for step in (m, -m))
+        np.subtract(after, before, out=difference)
         difference *= weight
         slope += difference
     np.maximum(slope, 0, out=slope)

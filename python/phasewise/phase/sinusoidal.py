@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasewise import _core
+from phasewise import _core, _memory
 from phasewise._validate import integer
 from phasewise.phase._bins import fft_length, onset_frames, phase_argument, spectra
 from phasewise.phase._problem import frame_major
@@ -79,7 +79,7 @@ def sinusoidal_phase(
     if onset_phase is not None:
         angles, complex_values = phase_argument("onset_phase", onset_phase, values, 2)
     memory = frame_major(values, 2, values.dtype)
-    phase = np.empty_like(memory)
+    phase = _memory.empty(memory.shape, memory.dtype)
     _core.sinusoidal_phase(
         magnitudes=memory,
         n_fft=n_fft,
