@@ -7,7 +7,9 @@ function(phasewise_compile_options target)
   else()
     # Rounding is decided in the sources (explicit fma), never by the compiler. No -ffast-math: it would switch
     # the whole process to flush-to-zero.
-    target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra)
+    # Sanitized kernels take minutes to optimise fully.
+    set(level $<IF:$<BOOL:${PHASEWISE_SANITIZE}>,-O1,-O3>)
+    target_compile_options(${target} PRIVATE ${level} -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra)
   endif()
 endfunction()
 

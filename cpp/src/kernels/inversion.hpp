@@ -74,9 +74,9 @@ template <class V, class T>
 inline void refresh_weights(const InversionStep<T>& s, const T* points, std::size_t stride, std::size_t k, std::size_t count) {
   V total = V::zero();
   for (std::size_t j = 0; j < s.sources; ++j)
-    total = total + modulus(load_planar<V>(s.previous + j * s.state_stride, s.padded, k) - load_planar<V>(points + j * stride, s.padded, k));
+    total = total + modulus(load_planar<V>(s.previous + j * s.previous_stride, s.padded, k) - load_planar<V>(points + j * stride, s.padded, k));
   for (std::size_t j = 0; j < s.sources; ++j) {
-    const V moved = modulus(load_planar<V>(s.previous + j * s.state_stride, s.padded, k) - load_planar<V>(points + j * stride, s.padded, k));
+    const V moved = modulus(load_planar<V>(s.previous + j * s.previous_stride, s.padded, k) - load_planar<V>(points + j * stride, s.padded, k));
     const V fresh = select_positive(total, moved / max(total, V::broadcast(smallest_square<T>)), weight<V>(s, j, k, count));
     T lane[V::lanes];
     fresh.store(lane);
@@ -96,7 +96,7 @@ PW_INLINE Complex<V> mixing_error(const InversionStep<T>& s, const T* points, st
 }
 template <class V, class T>
 PW_INLINE void remember(const InversionStep<T>& s, std::size_t j, std::size_t k, Complex<V> mixed) {
-  if (s.previous != nullptr) store_planar(mixed, s.previous + j * s.state_stride, s.padded, k);
+  if (s.previous != nullptr) store_planar(mixed, s.previous + j * s.previous_stride, s.padded, k);
 }
 
 template <Update U, class T>
@@ -121,7 +121,7 @@ double run_step(const InversionStep<T>& s) {
         if (s.evaluate) continue;
         Complex<V> y = g;
         if (s.previous != nullptr) {
-          y = add_scaled(V::broadcast(-s.momentum), load_planar<V>(s.previous + j * s.state_stride, s.padded, k), g);
+          y = add_scaled(V::broadcast(-s.momentum), load_planar<V>(s.previous + j * s.previous_stride, s.padded, k), g);
           remember(s, j, k, g);
         }
         put_state(j, with_magnitude(y, magnitude(j)));

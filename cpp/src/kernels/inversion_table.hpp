@@ -31,7 +31,8 @@ struct InversionStep {
   T* weights;                         // nullptr: 1 / sources; laid out as the magnitudes; refreshed in place
   std::size_t row_stride;
   const T* mixture;                   // interleaved; nullptr: no mixing
-  T* previous;                        // griffin_lim: G of the last iteration; refreshed weights: the last mix(.); as state
+  T* previous;                        // griffin_lim: G of the last iteration; refreshed weights: the last mix(.)
+  std::size_t previous_stride;        // planar, source j at j * previous_stride; nullptr: none
   bool refresh;                       // L proportional to |previous mix(.) - point to mix|
   T alpha, beta, gamma, sigma, momentum;
 };

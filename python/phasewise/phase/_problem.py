@@ -56,8 +56,11 @@ def generator(rng: Any) -> np.random.Generator:
 
 
 def random_phasors(rng: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return exp(i theta) for theta uniform on the circle; ``rng`` draws ``shape`` numbers."""
-    return phasors(2 * np.pi * rng.random(size=shape)).astype(dtype, copy=False)
+    """Return exp(i theta) for theta uniform on the circle, frame-major; ``rng`` draws ``shape`` numbers."""
+    turns = np.swapaxes(rng.random(size=shape), -1, -2)
+    phase = np.ascontiguousarray(turns, dtype=np.empty(0, dtype).real.dtype)
+    phase *= 2 * np.pi
+    return np.swapaxes(phasors(phase), -1, -2)
 
 
 def phasors(phase: NDArray[Any]) -> NDArray[Any]:
