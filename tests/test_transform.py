@@ -195,6 +195,61 @@ def test_project_consistent_is_an_orthogonal_projector():
     assert abs(np.sum(a * np.conj(once) * (S - once)).real) < 1e-10 * np.sum(a * np.abs(S) ** 2)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize(
+    ("n_fft", "hop", "samples"),
+    [(128, 32, 3000), (127, 31, 3000), (128, 100, 3000), (64, 64, 700), (256, 64, 70)],
+)
+def test_projector_is_synthesis_then_analysis(isa, threads, n_fft, hop, samples, center, dtype):
+    transform = pw.STFT(n_fft, hop, window="hamming", center=center)
+    samples += 0 if center else n_fft
+    S = transform.analyze(noise((2, samples), dtype)) * noise((n_fft // 2 + 1, 1), dtype, seed=1)
+    for length in (samples, transform.framing.samples(S.shape[-1])):
+        if length < 1 or transform.framing.frames(length) != S.shape[-1]:
+            continue
+        expected = transform.analyze(transform.synthesize(S, length))
+        assert np.array_equal(transform.project_consistent(S, length), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("pad_mode", ["constant", "reflect", "edge", None])
+@pytest.mark.parametrize(
+    ("n_fft", "hop", "samples"), [(128, 32, 1000), (127, 40, 1000), (64, 64, 500), (128, 32, 40)]
+)
+def test_adjoints(isa, n_fft, hop, samples, pad_mode, dtype):
+    transform = pw.STFT(
+        n_fft, hop, center=pad_mode is not None, pad_mode=pad_mode or "constant", window="hamming"
+    )
+    if pad_mode is None:
+        samples += n_fft
+    y = noise((2, samples), dtype)
+    S = transform.analyze(y)
+    G = (noise(S.shape, seed=1) + 1j * noise(S.shape, seed=2)).astype(S.dtype)
+
+    def dot(a, b):
+        return np.sum(a.real * b.real, dtype=np.float64) + np.sum(a.imag * b.imag, dtype=np.float64)
+
+    bound = 1e-12 if dtype == np.float64 else 1e-4
+    forward = dot(S, G)
+    assert abs(forward - dot(y, transform.analyze_adjoint(G, samples))) < bound * (
+        abs(forward) + np.sqrt(dot(S, S))
+    )
+    g = noise(y.shape, dtype, seed=3)
+    back = dot(transform.synthesize(G, samples), g)
+    adjoint = transform.synthesize_adjoint(g, S.shape[-1])
+    assert abs(back - dot(G, adjoint)) < bound * (abs(back) + np.sqrt(dot(g, g)))
+
+
+def test_projector_is_self_adjoint_in_the_weighted_product():
+    transform = pw.STFT(128, 32)
+    A, B = (noise((65, 40), seed=s) + 1j * noise((65, 40), seed=s + 10) for s in (0, 1))
+    a = np.r_[1.0, np.full(63, 2.0), 1.0][:, None]
+    left = np.sum(a * np.conj(A) * transform.project_consistent(B)).real
+    right = np.sum(a * np.conj(transform.project_consistent(A)) * B).real
+    assert abs(left - right) < 1e-10 * abs(left)
+
+
 def test_out_is_used():
     y = noise((2, 3000), np.float32)
     expected = pw.stft(y, n_fft=256)

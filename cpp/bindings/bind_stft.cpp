@@ -50,7 +50,40 @@ void bind_plan(py::module_& m, const char* name) {
              const py::gil_scoped_release release;
              plan.synthesize(x, batch, frames, length, y);
            },
-           py::arg("spectrum").noconvert(), py::arg("out").noconvert());
+           py::arg("spectrum").noconvert(), py::arg("out").noconvert())
+      .def("project",
+           [](const Plan& plan, const Array<Complex>& spectrum, std::size_t length, Array<Complex>& out) {
+             const T* x = input(spectrum, "spectrum", 3);
+             T* y = output(out, "out", 3);
+             const std::size_t batch = extent(spectrum, 0), frames = extent(spectrum, 1);
+             check(extent(spectrum, 2) == plan.bins() && plan.frames(length) == frames, "spectrum must be (batch, frames, bins)");
+             check(extent(out, 0) == batch && extent(out, 1) == frames && extent(out, 2) == plan.bins() && x != y,
+                   "out must be another array like spectrum");
+             const py::gil_scoped_release release;
+             plan.project(x, batch, frames, length, y);
+           },
+           py::arg("spectrum").noconvert(), py::arg("length"), py::arg("out").noconvert())
+      .def("analyze_adjoint",
+           [](const Plan& plan, const Array<Complex>& spectrum, Array<T>& out) {
+             const T* x = input(spectrum, "spectrum", 3);
+             T* y = output(out, "out", 2);
+             const std::size_t batch = extent(spectrum, 0), samples = extent(out, 1);
+             check(extent(out, 0) == batch && extent(spectrum, 1) == plan.frames(samples) && extent(spectrum, 2) == plan.bins(),
+                   "spectrum must be (batch, frames, bins)");
+             const py::gil_scoped_release release;
+             plan.analyze_adjoint(x, batch, samples, y);
+           },
+           py::arg("spectrum").noconvert(), py::arg("out").noconvert())
+      .def("synthesize_adjoint",
+           [](const Plan& plan, const Array<T>& signal, Array<Complex>& out) {
+             const T* x = input(signal, "signal", 2);
+             T* y = output(out, "out", 3);
+             const std::size_t batch = extent(signal, 0), length = extent(signal, 1), frames = extent(out, 1);
+             check(extent(out, 0) == batch && extent(out, 2) == plan.bins(), "out must be (batch, frames, bins)");
+             const py::gil_scoped_release release;
+             plan.synthesize_adjoint(x, batch, frames, length, y);
+           },
+           py::arg("signal").noconvert(), py::arg("out").noconvert());
 }
 
 }  // namespace

@@ -43,19 +43,23 @@ std::size_t StftPlan<T>::samples(std::size_t frames) const {
 }
 
 template <class T>
+std::ptrdiff_t StftPlan<T>::source_of(std::ptrdiff_t i, std::ptrdiff_t n) const {
+  if (i >= 0 && i < n) return i;
+  if (padding_ == Padding::edge || n == 1) return i < 0 ? 0 : n - 1;
+  const std::ptrdiff_t period = 2 * (n - 1);
+  i = ((i % period) + period) % period;
+  return i < n ? i : period - i;
+}
+
+template <class T>
 const T* StftPlan<T>::frame_samples(const T* signal, std::size_t samples, std::size_t t, T* side) const {
   const std::ptrdiff_t n = static_cast<std::ptrdiff_t>(samples), size = static_cast<std::ptrdiff_t>(n_fft());
   const std::ptrdiff_t start = static_cast<std::ptrdiff_t>(t * hop_) - static_cast<std::ptrdiff_t>(lead());
   if (start >= 0 && start + size <= n) return signal + start;
   const std::ptrdiff_t inside = std::clamp<std::ptrdiff_t>(-start, 0, size), outside = std::clamp<std::ptrdiff_t>(n - start, 0, size);
   if (outside > inside) std::copy(signal + start + inside, signal + start + outside, side + inside);
-  const auto beyond = [&](std::ptrdiff_t i) -> T {
-    if (n == 0 || padding_ == Padding::zeros || padding_ == Padding::none) return T(0);
-    if (padding_ == Padding::edge || n == 1) return signal[i < 0 ? 0 : n - 1];
-    const std::ptrdiff_t period = 2 * (n - 1);
-    i = ((i % period) + period) % period;
-    return signal[i < n ? i : period - i];
-  };
+  const bool zeros = n == 0 || padding_ == Padding::zeros || padding_ == Padding::none;
+  const auto beyond = [&](std::ptrdiff_t i) { return zeros ? T(0) : signal[source_of(i, n)]; };
   for (std::ptrdiff_t i = 0; i < std::min(inside, size); ++i) side[i] = beyond(start + i);
   for (std::ptrdiff_t i = std::max(outside, inside); i < size; ++i) side[i] = beyond(start + i);
   return side;
@@ -106,7 +110,8 @@ void StftPlan<T>::synthesize(const T* spectrum, std::size_t batch, std::size_t f
     while (begin < end) {
       const std::size_t b = begin / tiles, stop = std::min(end, (b + 1) * tiles);
       const T* frames_of_b = spectrum + 2 * b * frames * bins();
-      overlap_add(*this, gain, frames, (begin - b * tiles) * tile, std::min(length, (stop - b * tiles) * tile), signal + b * length,
+      const std::size_t from = (begin - b * tiles) * tile, to = std::min(length, (stop - b * tiles) * tile);
+      overlap_add(*this, gain, frames, lead() + from, lead() + to, signal + b * length + from,
                   [&](std::size_t t, T* acc) { frame_.kernels().inverse_add(frame_.view(), frames_of_b + 2 * t * bins(), acc, scratch); });
       begin = stop;
     }

@@ -23,6 +23,14 @@ void round_trip(std::size_t n_fft, std::size_t hop, Padding padding, std::size_t
   plan.analyze(signal.data(), batch, samples, again.data());
   plan.synthesize(spectrum.data(), batch, frames, length, parallel.data());
   CHECK(again == spectrum && parallel == back, "threads change the result: n_fft=%zu hop=%zu", n_fft, hop);
+  if (plan.frames(length) == frames) {
+    std::vector<T> projected(spectrum.size());
+    plan.project(spectrum.data(), batch, frames, length, projected.data());
+    plan.analyze(back.data(), batch, length, again.data());
+    CHECK(projected == again, "projection n_fft=%zu hop=%zu", n_fft, hop);
+  }
+  plan.analyze_adjoint(spectrum.data(), batch, samples, std::vector<T>(signal.size()).data());
+  plan.synthesize_adjoint(back.data(), batch, frames, length, again.data());
   const std::size_t reach = std::min(length, n_fft + hop * (frames - 1) - plan.lead());
   for (std::size_t b = 0; b < batch; ++b)
     for (std::size_t i = 0; i < reach; ++i) {

@@ -222,14 +222,8 @@ class STFT:
         if dtype is not None:
             spectrum = spectrum.astype(_precision(dtype, _COMPLEX_OF, "float32 or float64"), copy=False)
         f = self._framing
-        if spectrum.shape[-2] != f.bins:
-            raise ParameterError(
-                f"S must have 1 + n_fft // 2 = {f.bins} bins on axis -2 for n_fft={f.n_fft}, "
-                f"got shape {spectrum.shape}; pass the n_fft of the analysis."
-            )
+        self._check_bins(spectrum)
         frames = spectrum.shape[-1]
-        if frames == 0:
-            raise ParameterError(f"S must have at least one frame on axis -1, got shape {spectrum.shape}.")
         length = f.samples(frames) if length is None else integer("length", length)
         if on_zero_overlap == "raise":
             f.check_overlap(frames, length)
@@ -260,13 +254,79 @@ class STFT:
         array like `S`
         """
         spectrum = complex_array("S", S)
-        signal = self.synthesize(spectrum, length)
-        if self._framing.frames(signal.shape[-1]) != spectrum.shape[-1]:
+        f = self._framing
+        self._check_bins(spectrum)
+        frames = spectrum.shape[-1]
+        samples = f.samples(frames) if length is None else integer("length", length)
+        if f.frames(samples) != frames:
+            raise ParameterError(f"length={samples} makes {f.frames(samples)} frames, but S has {frames}.")
+        f.check_overlap(frames, samples)
+        memory = empty((*spectrum.shape[:-2], frames, f.bins), spectrum.dtype)
+        source = _flat(np.swapaxes(spectrum, -1, -2), 2)
+        f.plan(_REAL_OF[spectrum.dtype]).project(source, samples, _flat(memory, 2))
+        return np.swapaxes(memory, -1, -2)
+
+    def analyze_adjoint(self, S: ArrayLike, samples: int) -> NDArray[Any]:
+        """Apply the adjoint of `analyze` to spectrograms, as gradients need it.
+
+        Parameters
+        ----------
+        S : array of shape (..., 1 + n_fft // 2, frames), complex
+            Gradients with respect to the real (real part) and imaginary parts (imaginary part) of the
+            transform.
+        samples : int > 0
+            Samples of the analysed signals; they must make as many frames as `S` has.
+
+        Returns
+        -------
+        array of shape (..., samples), real
+            For all y and S, ``sum(analyze(y).real * S.real + analyze(y).imag * S.imag)`` equals
+            ``sum(y * analyze_adjoint(S, y.shape[-1]))``.
+        """
+        spectrum = complex_array("S", S)
+        f = self._framing
+        self._check_bins(spectrum)
+        samples = integer("samples", samples)
+        if f.frames(samples) != spectrum.shape[-1]:
             raise ParameterError(
-                f"length={length} makes {self._framing.frames(signal.shape[-1])} frames, "
-                f"but S has {spectrum.shape[-1]}."
+                f"samples={samples} makes {f.frames(samples)} frames, but S has {spectrum.shape[-1]}."
             )
-        return self.analyze(signal)
+        real = _REAL_OF[spectrum.dtype]
+        memory = empty((*spectrum.shape[:-2], samples), real)
+        f.plan(real).analyze_adjoint(_flat(np.swapaxes(spectrum, -1, -2), 2), _flat(memory, 1))
+        return memory
+
+    def synthesize_adjoint(self, y: ArrayLike, frames: int) -> NDArray[Any]:
+        """Apply the adjoint of `synthesize` to signals, as gradients need it.
+
+        Parameters
+        ----------
+        y : array of shape (..., length), real
+            Gradients with respect to the synthesised samples.
+        frames : int > 0
+            Frames of the spectrograms that were synthesised.
+
+        Returns
+        -------
+        array of shape (..., 1 + n_fft // 2, frames), complex
+            Gradients with respect to the real and imaginary parts.
+        """
+        signal = _signal(y, None)
+        frames = integer("frames", frames)
+        f = self._framing
+        memory = empty((*signal.shape[:-1], frames, f.bins), _COMPLEX_OF[signal.dtype])
+        f.plan(signal.dtype).synthesize_adjoint(_flat(signal, 1), _flat(memory, 2))
+        return np.swapaxes(memory, -1, -2)
+
+    def _check_bins(self, spectrum: NDArray[Any]) -> None:
+        f = self._framing
+        if spectrum.shape[-2] != f.bins:
+            raise ParameterError(
+                f"S must have 1 + n_fft // 2 = {f.bins} bins on axis -2 for n_fft={f.n_fft}, "
+                f"got shape {spectrum.shape}; pass the n_fft of the analysis."
+            )
+        if spectrum.shape[-1] == 0:
+            raise ParameterError(f"S must have at least one frame on axis -1, got shape {spectrum.shape}.")
 
 
 # ---- arrays --------------------------------------------------------------------------------------

@@ -6,13 +6,11 @@
 
 namespace phasewise {
 
-template <class T, class AddFrame>
-void overlap_add(const StftPlan<T>& plan, const OverlapGain<T>& gain, std::size_t frames, std::size_t begin, std::size_t end,
-                 T* signal, AddFrame&& add_frame) {
-  if (begin >= end) return;
-  const std::size_t n = plan.n_fft(), hop = plan.hop(), lead = plan.lead();
-  // Positions count from the first sample of frame 0.
-  const std::size_t first = begin + lead, last = end + lead;
+template <class T, class Gain, class AddFrame>
+void overlap_add(const StftPlan<T>& plan, const Gain& gain, std::size_t frames, std::size_t first, std::size_t last, T* out,
+                 AddFrame&& add_frame) {
+  if (first >= last) return;
+  const std::size_t n = plan.n_fft(), hop = plan.hop();
   const std::size_t block = std::max<std::size_t>(1, std::min<std::size_t>(16, 16384 / hop));
   AlignedBuffer<T> memory((block + 1) * hop + n);
   T* acc = memory.data();
@@ -24,7 +22,7 @@ void overlap_add(const StftPlan<T>& plan, const OverlapGain<T>& gain, std::size_
   const auto flush = [&](std::size_t upto) {  // samples [written, upto) are complete
     upto = std::min(upto, last);
     if (upto <= written) return;
-    gain.apply(plan.frame().kernels(), written, upto - written, acc + (written - base), signal + (written - lead));
+    gain.apply(plan.frame().kernels(), written, upto - written, acc + (written - base), out + (written - first));
     written = upto;
   };
   while (t < t_end) {
@@ -36,9 +34,8 @@ void overlap_add(const StftPlan<T>& plan, const OverlapGain<T>& gain, std::size_
     std::fill(acc + (memory.size() - shift), acc + memory.size(), T(0));
     base = t * hop;
   }
-  const std::size_t reach = base + memory.size();
-  flush(reach);
-  if (written < last) std::fill(signal + (written - lead), signal + (last - lead), T(0));
+  flush(base + memory.size());
+  if (written < last) std::fill(out + (written - first), out + (last - first), T(0));
 }
 
 }  // namespace phasewise

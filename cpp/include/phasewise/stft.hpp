@@ -61,22 +61,34 @@ class StftPlan {
   // What normalises the overlap-add of `frames` frames.
   OverlapGain<T> gain(std::size_t frames) const { return {squared_window_, hop_, frames}; }
 
+  // The transform of the signal of `length` samples that synthesize() would give: the nearest consistent spectrogram.
+  // The waveform never leaves the cache. frames(length) must be `frames`; out must not overlap spectrum.
+  void project(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* out) const;
+
+  // Adjoints as real-linear maps (real and imaginary parts are separate coordinates): gradients of analyze() and
+  // synthesize() with respect to their inputs.
+  void analyze_adjoint(const T* spectrum, std::size_t batch, std::size_t samples, T* signal) const;
+  void synthesize_adjoint(const T* signal, std::size_t batch, std::size_t frames, std::size_t length, T* spectrum) const;
+
   // Sum of squared windows over `frames` frames, for the samples [0, length) that they reach.
   std::vector<double> overlap(std::size_t frames, std::size_t length) const;
 
  private:
+  // The sample of a signal of n samples that stands for sample i beyond its ends (reflect and edge).
+  std::ptrdiff_t source_of(std::ptrdiff_t i, std::ptrdiff_t n) const;
+
   FramePlan<T> frame_;
   std::size_t hop_;
   Padding padding_;
   std::vector<double> squared_window_;
 };
 
-// Overlap-adds frames into the samples [begin, end) of a signal (counted from its sample 0) and normalises them.
-// add_frame(t, acc) adds the n_fft windowed samples of frame t. Every sample sums its frames in rising order, so that
-// the result does not depend on how a signal is cut into ranges.
-template <class T, class AddFrame>
-void overlap_add(const StftPlan<T>& plan, const OverlapGain<T>& gain, std::size_t frames, std::size_t begin, std::size_t end,
-                 T* signal, AddFrame&& add_frame);
+// Overlap-adds frames into the positions [first, last), counted from the first sample of frame 0, and scales them by the
+// gain. add_frame(t, acc) adds the n_fft windowed samples of frame t. Every position sums its frames in rising order, so
+// that the result does not depend on how a signal is cut into ranges.
+template <class T, class Gain, class AddFrame>
+void overlap_add(const StftPlan<T>& plan, const Gain& gain, std::size_t frames, std::size_t first, std::size_t last, T* out,
+                 AddFrame&& add_frame);
 
 }  // namespace phasewise
 

@@ -226,6 +226,21 @@ void multiply_arrays(const T* PW_RESTRICT a, const T* PW_RESTRICT b, T* PW_RESTR
 }
 
 template <class T>
+void weigh_bins(const FrameView<T>& frame, const T* spectrum, T edge, T inner, T* out) {
+  using V = Vec<T, native_lanes<T>>;
+  const std::size_t n = 2 * frame.bins;
+  const T first[2] = {spectrum[0] * edge, spectrum[1] * edge}, last[2] = {spectrum[n - 2] * edge, spectrum[n - 1] * edge};
+  std::size_t i = 0;
+  for (; i + V::lanes <= n; i += V::lanes) (V::load(spectrum + i) * V::broadcast(inner)).store(out + i);
+  for (; i < n; ++i) out[i] = spectrum[i] * inner;
+  out[0] = first[0];
+  out[1] = first[1];
+  if (frame.n % 2 == 0) {
+    out[n - 2] = last[0];
+    out[n - 1] = last[1];
+  }
+}
+template <class T>
 void stream_array(const T* PW_RESTRICT in, T* PW_RESTRICT out, std::size_t n) {
   using V = Vec<T, native_lanes<T>>;
   std::size_t i = 0;
@@ -247,6 +262,7 @@ constexpr phasewise::TransformKernels<T> transform_kernels() {
           forward_power<T>,
           inverse_add_interleaved<T>,
           inverse_add_planar<T>,
+          weigh_bins<T>,
           stream_array<T>,
           fence,
           multiply_arrays<T>};

@@ -50,6 +50,8 @@ struct TransformKernels {
   // spectrum -> n windowed samples, added to acc
   void (*inverse_add)(const FrameView<T>&, const T* spectrum, T* acc, T* scratch);
   void (*inverse_add_planar)(const FrameView<T>&, const T* re, const T* im, T* acc, T* scratch);
+  // out = in times `inner`, the bins at 0 Hz and (even n) Nyquist times `edge`
+  void (*weigh)(const FrameView<T>&, const T* spectrum, T edge, T inner, T* out);
   // out = in, past the caches; call stream_fence() before others may read out
   void (*stream)(const T* in, T* out, std::size_t n);
   void (*stream_fence)();
