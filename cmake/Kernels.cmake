@@ -8,7 +8,10 @@ function(phasewise_compile_options target)
     # Rounding is decided in the sources (explicit fma), never by the compiler. No -ffast-math: it would switch
     # the whole process to flush-to-zero.
     # Sanitized kernels take minutes to optimise fully.
-    set(level $<IF:$<BOOL:${PHASEWISE_SANITIZE}>,-O1,-O3>)
+    set(level -O3)
+    if(PHASEWISE_SANITIZE)
+      set(level -O1)
+    endif()
     target_compile_options(${target} PRIVATE ${level} -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra)
   endif()
 endfunction()

@@ -76,7 +76,7 @@ def _kaiser(period: int, beta: float) -> NDArray[np.float64]:
 
 
 def _gaussian(period: int, std: float) -> NDArray[np.float64]:
-    return np.exp(-0.5 * ((np.arange(period) - period / 2) / std) ** 2)
+    return np.asarray(np.exp(-0.5 * ((np.arange(period) - period / 2) / std) ** 2))
 
 
 def _tukey(period: int, alpha: float = 0.5) -> NDArray[np.float64]:

@@ -101,7 +101,7 @@ def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
-def reflection_parameters(name: str, relaxation: float) -> dict[str, float]:
+def reflection_parameters(name: str, relaxation: float) -> dict[str, Any]:
     """Coefficients of S <- alpha S + beta mag(2 B - S) + gamma B, with B the projection on the second set.
 
     RRR is S + b (mag(2 B - S) - B); RAAR, b/2 (R_A R_B S + S) + (1 - b) B with R = 2 P - identity.

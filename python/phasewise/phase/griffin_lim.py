@@ -128,7 +128,7 @@ def griffinlim(
         )
     samples = length_for(frames_of, V.shape[-1], length)
 
-    parameters: dict[str, float] = {}
+    parameters: dict[str, Any] = {}
     if entry.update == "reflection":
         parameters = reflection_parameters(algorithm, _relaxation(relaxation, entry.relaxation))
         if momentum is not None or alpha is not None:

@@ -325,7 +325,7 @@ class _Problem:
 
 def _parameters(
     algo: str, default: float | None, relaxation: float | None, consistency_weight: float
-) -> dict[str, float]:
+) -> dict[str, Any]:
     sigma = number("consistency_weight", consistency_weight, minimum=0.0)
     if default is None:
         if relaxation is not None:

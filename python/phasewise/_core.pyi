@@ -1,0 +1,194 @@
+"""Compiled core of phasewise; made by tools/make_stub.py."""
+
+from typing import overload
+
+import numpy
+from numpy.typing import NDArray
+
+class Padding:
+    none: Padding
+    zeros: Padding
+    reflect: Padding
+    edge: Padding
+
+class StftPlan32:
+    def __init__(self, window: NDArray[numpy.float64], hop: int, padding: Padding) -> None: ...
+    def frames(self, samples: int) -> int: ...
+    def samples(self, frames: int) -> int: ...
+    def overlap(self, frames: int, length: int) -> list[float]: ...
+    def analyze(self, signal: NDArray[numpy.float32], out: NDArray[numpy.complex64]) -> None: ...
+    def analyze_magnitude(
+        self, signal: NDArray[numpy.float32], power: bool, out: NDArray[numpy.float32]
+    ) -> None: ...
+    def synthesize(self, spectrum: NDArray[numpy.complex64], out: NDArray[numpy.float32]) -> None: ...
+    def project(
+        self, spectrum: NDArray[numpy.complex64], length: int, out: NDArray[numpy.complex64]
+    ) -> None: ...
+    def analyze_adjoint(self, spectrum: NDArray[numpy.complex64], out: NDArray[numpy.float32]) -> None: ...
+    def synthesize_adjoint(self, signal: NDArray[numpy.float32], out: NDArray[numpy.complex64]) -> None: ...
+
+class StftPlan64:
+    def __init__(self, window: NDArray[numpy.float64], hop: int, padding: Padding) -> None: ...
+    def frames(self, samples: int) -> int: ...
+    def samples(self, frames: int) -> int: ...
+    def overlap(self, frames: int, length: int) -> list[float]: ...
+    def analyze(self, signal: NDArray[numpy.float64], out: NDArray[numpy.complex128]) -> None: ...
+    def analyze_magnitude(
+        self, signal: NDArray[numpy.float64], power: bool, out: NDArray[numpy.float64]
+    ) -> None: ...
+    def synthesize(self, spectrum: NDArray[numpy.complex128], out: NDArray[numpy.float64]) -> None: ...
+    def project(
+        self, spectrum: NDArray[numpy.complex128], length: int, out: NDArray[numpy.complex128]
+    ) -> None: ...
+    def analyze_adjoint(self, spectrum: NDArray[numpy.complex128], out: NDArray[numpy.float64]) -> None: ...
+    def synthesize_adjoint(self, signal: NDArray[numpy.float64], out: NDArray[numpy.complex128]) -> None: ...
+
+class Update:
+    griffin_lim: Update
+    misi: Update
+    mix_incons: Update
+    mix_incons_hard_mag: Update
+    incons_hard_mix: Update
+    mag_incons_hard_mix: Update
+    reflection: Update
+
+class Weighting:
+    equal: Weighting
+    magnitude: Weighting
+    wiener: Weighting
+    given: Weighting
+
+def active_isa() -> str: ...
+def available_isas() -> list[str]: ...
+
+compiler: str
+eigen_version: str
+
+def empty(bytes: int) -> NDArray[numpy.uint8]: ...
+@overload
+def invert(
+    plan: StftPlan32,
+    *,
+    mixture: NDArray[numpy.complex64] | None,
+    magnitudes: NDArray[numpy.float32],
+    weights: NDArray[numpy.float32] | None,
+    refresh_weights: bool = False,
+    update: Update,
+    mix_first: bool = False,
+    alpha: float = 0.0,
+    beta: float = 0.0,
+    gamma: float = 0.0,
+    sigma: float = 0.0,
+    momentum: float = 0.0,
+    n_iter: int,
+    length: int,
+    estimate: NDArray[numpy.complex64],
+    signal: NDArray[numpy.float32] | None = None,
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+@overload
+def invert(
+    plan: StftPlan64,
+    *,
+    mixture: NDArray[numpy.complex128] | None,
+    magnitudes: NDArray[numpy.float64],
+    weights: NDArray[numpy.float64] | None,
+    refresh_weights: bool = False,
+    update: Update,
+    mix_first: bool = False,
+    alpha: float = 0.0,
+    beta: float = 0.0,
+    gamma: float = 0.0,
+    sigma: float = 0.0,
+    momentum: float = 0.0,
+    n_iter: int,
+    length: int,
+    estimate: NDArray[numpy.complex128],
+    signal: NDArray[numpy.float64] | None = None,
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+@overload
+def mixing_iterations(
+    *,
+    mixture: NDArray[numpy.complex64],
+    magnitudes: NDArray[numpy.float32],
+    weighting: Weighting,
+    weights: NDArray[numpy.float32] | None,
+    refresh: bool,
+    n_iter: int,
+    n_fft: int,
+    hop: int,
+    start_angles: NDArray[numpy.float32] | None = None,
+    start_values: NDArray[numpy.complex64] | None = None,
+    onsets: NDArray[numpy.bool] | None = None,
+    onset_angles: NDArray[numpy.float32] | None = None,
+    onset_values: NDArray[numpy.complex64] | None = None,
+    estimate: NDArray[numpy.complex64],
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+@overload
+def mixing_iterations(
+    *,
+    mixture: NDArray[numpy.complex128],
+    magnitudes: NDArray[numpy.float64],
+    weighting: Weighting,
+    weights: NDArray[numpy.float64] | None,
+    refresh: bool,
+    n_iter: int,
+    n_fft: int,
+    hop: int,
+    start_angles: NDArray[numpy.float64] | None = None,
+    start_values: NDArray[numpy.complex128] | None = None,
+    onsets: NDArray[numpy.bool] | None = None,
+    onset_angles: NDArray[numpy.float64] | None = None,
+    onset_values: NDArray[numpy.complex128] | None = None,
+    estimate: NDArray[numpy.complex128],
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+def num_threads() -> int: ...
+def set_isa(name: str) -> None: ...
+def set_num_threads(n: int) -> None: ...
+@overload
+def sinusoidal_phase(
+    *,
+    magnitudes: NDArray[numpy.float32],
+    n_fft: int,
+    hop: int,
+    onsets: NDArray[numpy.bool] | None = None,
+    onset_angles: NDArray[numpy.float32] | None = None,
+    onset_values: NDArray[numpy.complex64] | None = None,
+    phase: NDArray[numpy.float32],
+) -> None: ...
+@overload
+def sinusoidal_phase(
+    *,
+    magnitudes: NDArray[numpy.float64],
+    n_fft: int,
+    hop: int,
+    onsets: NDArray[numpy.bool] | None = None,
+    onset_angles: NDArray[numpy.float64] | None = None,
+    onset_values: NDArray[numpy.complex128] | None = None,
+    phase: NDArray[numpy.float64],
+) -> None: ...
+def trim_memory() -> None: ...
+
+version: str
+
+@overload
+def wiener(
+    *,
+    mixture: NDArray[numpy.complex64],
+    magnitudes: NDArray[numpy.float32],
+    weighting: Weighting,
+    weights: NDArray[numpy.float32] | None,
+    estimate: NDArray[numpy.complex64],
+) -> None: ...
+@overload
+def wiener(
+    *,
+    mixture: NDArray[numpy.complex128],
+    magnitudes: NDArray[numpy.float64],
+    weighting: Weighting,
+    weights: NDArray[numpy.float64] | None,
+    estimate: NDArray[numpy.complex128],
+) -> None: ...
