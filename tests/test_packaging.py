@@ -54,7 +54,9 @@ def test_sdist_holds_the_sources(sdist):
         "tests/test_transform.py",
     ):
         assert needed in names
-    assert not [n for n in names if n.startswith((".github", ".ci", "bench/", "experiments/", "build/", "runs/"))]
+    assert not [
+        n for n in names if n.startswith((".github", ".ci", "bench/", "experiments/", "build/", "runs/"))
+    ]
     assert not [n for n in names if n.endswith((".so", ".pyc", ".o"))]
     assert sdist.stat().st_size < 8e6
 
