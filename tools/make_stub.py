@@ -13,8 +13,7 @@ from typing import Any
 
 _HEADER = '''"""Compiled core of phasewise; made by tools/make_stub.py."""
 
-from typing import Any, overload
-
+{imports}
 import numpy
 from numpy.typing import NDArray
 
@@ -25,9 +24,9 @@ _REPLACEMENTS = (
     (r"(?:typing\.)?SupportsFloat \| (?:typing\.)?SupportsIndex", "float"),
     (r"numpy\.typing\.NDArray", "NDArray"),
     (r"<(\w+)\.(\w+): -?\d+>", r"\1.\2"),
-    (r"(?:collections\.abc|typing)\.Callable", "Any"),
+    (r"(?:collections\.abc|typing)\.Callable", "Callable"),
 )
-_SIGNATURE = re.compile(r"^(?:\d+\. )?(\w+)(\(.*\) -> .+)$", re.MULTILINE)
+_SIGNATURE = re.compile(r"^(?:\d+\. )?(\w*)(\(.*\) -> .+)$", re.MULTILINE)
 
 
 def signatures(function: Any) -> list[str]:
@@ -58,7 +57,12 @@ def _class(name: str, cls: type) -> list[str]:
             lines += _function(key, value, "    ")
         elif isinstance(value, property):
             kind = signatures(value.fget)[0].split("-> ")[1]
-            lines += ["    @property", f"    def {key}(self) -> {kind}: ..."]
+            settable = value.fset is not None
+            lines += (
+                [f"    {key}: {kind}"]
+                if settable
+                else ["    @property", f"    def {key}(self) -> {kind}: ..."]
+            )
     return lines
 
 
@@ -78,7 +82,8 @@ def stub(module: ModuleType) -> str:
         elif not isinstance(value, type):
             lines.append(f"{name}: {type(value).__name__}")
     body = "\n".join(lines).strip() + "\n"
-    text = _HEADER.replace("Any, ", "Any, " if "Any" in body else "") + body
+    imports = "from collections.abc import Callable\n" if "Callable" in body else ""
+    text = _HEADER.format(imports=imports + "from typing import overload\n") + body
     ast.parse(text)
     return text
 

@@ -7,6 +7,7 @@ namespace phasewise::bindings {
 void bind_config(pybind11::module_& m);
 void bind_inversion(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
+void bind_nmf(pybind11::module_& m);
 void bind_phase(pybind11::module_& m);
 void bind_stft(pybind11::module_& m);
 

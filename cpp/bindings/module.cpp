@@ -11,4 +11,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   phasewise::bindings::bind_stft(m);
   phasewise::bindings::bind_inversion(m);
   phasewise::bindings::bind_phase(m);
+  phasewise::bindings::bind_nmf(m);
 }

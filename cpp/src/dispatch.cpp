@@ -9,6 +9,10 @@
   extern const TransformKernels<double> transform_f64; \
   extern const InversionKernels<float> inversion_f32; \
   extern const InversionKernels<double> inversion_f64; \
+  extern const NmfKernels<float> nmf_f32; \
+  extern const NmfKernels<double> nmf_f64; \
+  extern const GemmKernels<float> gemm_f32; \
+  extern const GemmKernels<double> gemm_f64; \
   extern const PhaseKernels<float> phase_f32;         \
   extern const PhaseKernels<double> phase_f64;        \
   }
@@ -60,5 +64,9 @@ PW_TABLE(InversionKernels, inversion_kernels, float, inversion_f32)
 PW_TABLE(InversionKernels, inversion_kernels, double, inversion_f64)
 PW_TABLE(PhaseKernels, phase_kernels, float, phase_f32)
 PW_TABLE(PhaseKernels, phase_kernels, double, phase_f64)
+PW_TABLE(NmfKernels, nmf_kernels, float, nmf_f32)
+PW_TABLE(NmfKernels, nmf_kernels, double, nmf_f64)
+PW_TABLE(GemmKernels, gemm_kernels, float, gemm_f32)
+PW_TABLE(GemmKernels, gemm_kernels, double, gemm_f64)
 
 }  // namespace phasewise

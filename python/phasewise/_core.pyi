@@ -1,9 +1,22 @@
 """Compiled core of phasewise; made by tools/make_stub.py."""
 
+from collections.abc import Callable
 from typing import overload
 
 import numpy
 from numpy.typing import NDArray
+
+class NmfOptions:
+    def __init__(self) -> None: ...
+    beta: float
+    iterations: int
+    tol: float
+    update_w: bool
+    update_h: bool
+    l1_w: float
+    l1_h: float
+    l2_w: float
+    l2_h: float
 
 class Padding:
     none: Padding
@@ -145,6 +158,28 @@ def mixing_iterations(
     estimate: NDArray[numpy.complex128],
     cost: NDArray[numpy.float64] | None = None,
 ) -> None: ...
+@overload
+def nmf(
+    v: NDArray[numpy.float32],
+    w: NDArray[numpy.float32],
+    h: NDArray[numpy.float32],
+    costs: NDArray[numpy.float64],
+    done: NDArray[numpy.uint64],
+    options: NmfOptions,
+    want_costs: bool,
+    callback: Callable[[float], bool] | None,
+) -> bool: ...
+@overload
+def nmf(
+    v: NDArray[numpy.float64],
+    w: NDArray[numpy.float64],
+    h: NDArray[numpy.float64],
+    costs: NDArray[numpy.float64],
+    done: NDArray[numpy.uint64],
+    options: NmfOptions,
+    want_costs: bool,
+    callback: Callable[[float], bool] | None,
+) -> bool: ...
 def num_threads() -> int: ...
 def set_isa(name: str) -> None: ...
 def set_num_threads(n: int) -> None: ...

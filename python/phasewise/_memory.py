@@ -22,4 +22,5 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     size = math.prod(shape) * dtype.itemsize
     if size < _LARGE:
         return np.empty(shape, dtype)
-    return _core.empty(size).view(dtype).reshape(shape)
+    memory: NDArray[Any] = _core.empty(size).view(dtype).reshape(shape)
+    return memory

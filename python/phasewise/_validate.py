@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from phasewise.errors import ParameterError
 
-__all__ = ["choice", "complex_array", "finite", "integer", "magnitudes", "number", "real_array"]
+__all__ = ["choice", "complex_array", "finite", "generator", "integer", "magnitudes", "number", "real_array"]
 
 
 def integer(name: str, value: Any, *, minimum: int = 1) -> int:
@@ -46,6 +46,16 @@ def choice(name: str, value: Any, known: Iterable[str]) -> str:
     if value not in names:
         raise ParameterError(f"{name} must be one of {', '.join(map(repr, names))}; got {value!r}.")
     return str(value)
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """Return the random generator of an ``rng`` argument: None, a seed or a generator."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"rng must be None, a nonnegative int or a numpy Generator, got {rng!r}."
+        ) from None
 
 
 def finite(name: str, array: NDArray[Any]) -> None:

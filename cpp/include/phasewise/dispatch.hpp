@@ -2,7 +2,9 @@
 // reaches them through these tables.
 #pragma once
 
+#include "../../src/kernels/gemm_table.hpp"
 #include "../../src/kernels/inversion_table.hpp"
+#include "../../src/kernels/nmf_table.hpp"
 #include "../../src/kernels/phase_table.hpp"
 #include "../../src/kernels/transform_table.hpp"
 #include "phasewise/isa.hpp"
@@ -17,5 +19,11 @@ const InversionKernels<T>& inversion_kernels(Isa isa);
 
 template <class T>
 const PhaseKernels<T>& phase_kernels(Isa isa);
+
+template <class T>
+const NmfKernels<T>& nmf_kernels(Isa isa);
+
+template <class T>
+const GemmKernels<T>& gemm_kernels(Isa isa);
 
 }  // namespace phasewise

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasewise import _core
 from phasewise._framing import Framing
-from phasewise._validate import integer
+from phasewise._validate import generator, integer
 from phasewise.errors import ParameterError
 
 __all__ = [
@@ -43,16 +43,6 @@ def length_for(framing: Framing, frames: int, length: int | None) -> int:
         )
     framing.check_overlap(frames, samples)
     return samples
-
-
-def generator(rng: Any) -> np.random.Generator:
-    """Return the random generator of an ``rng`` argument: None, a seed or a generator."""
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError):
-        raise ParameterError(
-            f"rng must be None, a nonnegative int or a numpy Generator, got {rng!r}."
-        ) from None
 
 
 def random_phasors(rng: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

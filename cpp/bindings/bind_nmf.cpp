@@ -1,0 +1,69 @@
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "phasewise/nmf.hpp"
+
+namespace phasewise::bindings {
+namespace {
+
+using Callback = std::optional<std::function<bool(double)>>;
+
+// The caller's callback, and a look at Ctrl-C.
+bool report(const Callback& callback, double fraction) {
+  const py::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  return !callback || (*callback)(fraction);
+}
+
+template <class T>
+bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
+               bool want_costs, const Callback& callback) {
+  NmfBatch<T> problem;
+  problem.v = input(v, "v", 3);
+  problem.w = output(w, "w", 3);
+  problem.h = output(h, "h", 3);
+  double* cost = output(costs, "costs", 2);
+  std::uint64_t* iterations = output(done, "done", 1);
+  problem.costs = want_costs ? cost : nullptr;
+  problem.batch = extent(v, 0);
+  problem.frames = extent(v, 1);
+  problem.freq = extent(v, 2);
+  problem.rank = extent(w, 2);
+  check(problem.frames > 0 && problem.freq > 0 && problem.rank > 0, "v and w must not be empty");
+  check(extent(w, 0) == problem.batch && extent(w, 1) == problem.freq, "w must be (batch, freq, rank)");
+  check(extent(h, 0) == problem.batch && extent(h, 1) == problem.frames && extent(h, 2) == problem.rank, "h must be (batch, frames, rank)");
+  check(extent(costs, 0) == problem.batch && (!want_costs || extent(costs, 1) == options.iterations), "costs must be (batch, iterations)");
+  check(extent(done, 0) == problem.batch, "done must be (batch)");
+  const py::gil_scoped_release release;
+  std::vector<std::size_t> made(problem.batch);
+  problem.done = made.data();
+  const bool finished = nmf(problem, options, [&](double fraction) { return report(callback, fraction); });
+  std::copy(made.begin(), made.end(), iterations);
+  return finished;
+}
+
+}  // namespace
+
+void bind_nmf(py::module_& m) {
+  py::class_<NmfOptions>(m, "NmfOptions")
+      .def(py::init<>())
+      .def_readwrite("beta", &NmfOptions::beta)
+      .def_readwrite("iterations", &NmfOptions::iterations)
+      .def_readwrite("tol", &NmfOptions::tol)
+      .def_readwrite("update_w", &NmfOptions::update_w)
+      .def_readwrite("update_h", &NmfOptions::update_h)
+      .def_readwrite("l1_w", &NmfOptions::l1_w)
+      .def_readwrite("l1_h", &NmfOptions::l1_h)
+      .def_readwrite("l2_w", &NmfOptions::l2_w)
+      .def_readwrite("l2_h", &NmfOptions::l2_h);
+  const auto define = [&m](auto scalar) {
+    m.def("nmf", &factorize<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
+          py::arg("costs").noconvert(), py::arg("done").noconvert(), py::arg("options"), py::arg("want_costs"), py::arg("callback"));
+  };
+  define(float{});
+  define(double{});
+}
+
+}  // namespace phasewise::bindings

@@ -1,0 +1,37 @@
+// Nonnegative matrix factorisation V = W H under the beta-divergence, by multiplicative updates.
+//
+// One iteration updates H, then W, in one sweep over V. The updates are those of Fevotte & Idier (2011), with the exponent
+// that makes the penalised cost non-increasing for every beta.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace phasewise {
+
+struct NmfOptions {
+  double beta = 1;
+  std::size_t iterations = 200;
+  double tol = 0;  // > 0: stop when ten iterations lower sqrt(2 divergence) by less than tol of its first value
+  bool update_w = true, update_h = true;
+  double l1_w = 0, l1_h = 0;  // weights of sum(W), sum(H)
+  double l2_w = 0, l2_h = 0;  // weights of sum(W^2) / 2, sum(H^2) / 2
+};
+
+// A batch of matrices of one shape, each with its own factors; values are finite and nonnegative.
+template <class T>
+struct NmfBatch {
+  std::size_t batch, frames, freq, rank;
+  const T* v;        // (batch, frames, freq)
+  T* w;              // (batch, freq, rank): start, then result
+  T* h;              // (batch, frames, rank): start, then result
+  double* costs;     // (batch, iterations) penalised cost after each iteration, or nullptr
+  std::size_t* done;  // (batch) iterations made
+};
+
+// Factorises. `progress` (optional) is called with the fraction done and stops everything by returning false; the result
+// is then false and the factors are unfinished. Results do not depend on the number of threads.
+template <class T>
+bool nmf(const NmfBatch<T>& problem, const NmfOptions& options, const std::function<bool(double)>& progress);
+
+}  // namespace phasewise

@@ -1,0 +1,318 @@
+#include "phasewise/nmf.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "phasewise/aligned.hpp"
+#include "phasewise/dispatch.hpp"
+#include "phasewise/threads.hpp"
+
+namespace phasewise {
+namespace {
+
+constexpr std::size_t tolerance_period = 10;
+// Model floor relative to max(V) and data floor relative to mean(V), as in the numpy twin.
+constexpr double model_floor = 1e-12, data_floor = 1e-10;
+
+std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+double exponent(double beta) { return beta < 1 ? 1 / (2 - beta) : beta <= 2 ? 1 : 1 / (beta - 1); }
+
+NmfKind kind_of(double beta) {
+  return beta == 2 ? NmfKind::euclidean : beta == 1 ? NmfKind::kullback_leibler : NmfKind::general;
+}
+
+// Sum and peak of a matrix, frame by frame in a fixed order.
+template <class T>
+void measure(const T* v, std::size_t frames, std::size_t freq, double& mean, double& peak) {
+  std::vector<double> sums(frames), peaks(frames);
+  parallel_for(frames, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t t = begin; t < end; ++t) {
+      double sum = 0;
+      T most = 0;
+      for (std::size_t f = 0; f < freq; ++f) {
+        sum += static_cast<double>(v[t * freq + f]);
+        most = std::max(most, v[t * freq + f]);
+      }
+      sums[t] = sum;
+      peaks[t] = static_cast<double>(most);
+    }
+  });
+  mean = 0;
+  peak = 0;
+  for (std::size_t t = 0; t < frames; ++t) {
+    mean += sums[t];
+    peak = std::max(peak, peaks[t]);
+  }
+  mean /= static_cast<double>(frames * freq);
+}
+
+// The iterations of one matrix. Internally V and W are divided by the power of two below max(V), so that floors and ranges
+// are the same for every scale.
+template <class T>
+class Factorization {
+ public:
+  Factorization(const NmfBatch<T>& problem, std::size_t index, const NmfOptions& options)
+      : kernels_(nmf_kernels<T>(active_isa())), gemm_(gemm_kernels<T>(active_isa())), options_(options),
+        v_(problem.v + index * problem.frames * problem.freq), w_(problem.w + index * problem.freq * problem.rank),
+        h_(problem.h + index * problem.frames * problem.rank),
+        costs_(problem.costs ? problem.costs + index * options.iterations : nullptr), frames_(problem.frames) {
+    shape_.freq = problem.freq;
+    shape_.rank = problem.rank;
+    // Few components: shorter vectors, so that less of them is padding.
+    shape_.rank_lanes = kernels_.lanes;
+    while (shape_.rank_lanes * sizeof(T) > 16 && problem.rank <= shape_.rank_lanes / 2) shape_.rank_lanes /= 2;
+    shape_.freq_stride = round_up(problem.freq, kernels_.lanes);
+    shape_.rank_stride = round_up(problem.rank, shape_.rank_lanes);
+    set_rule();
+    load();
+  }
+
+  // Returns the number of iterations made, or -1 when `progress` stopped them.
+  std::ptrdiff_t run(const std::function<bool(double)>& progress) {
+    const bool watch = options_.tol > 0 && options_.iterations >= tolerance_period;
+    double first = 0, previous = 0;
+    if (watch) first = previous = distance(current_cost().divergence);
+    std::size_t i = 0;
+    while (i < options_.iterations) {
+      const std::size_t count = std::min(round_length(static_cast<bool>(progress)), options_.iterations - i);
+      if (options_.update_w) iterate();
+      else iterate_activations(i, count);
+      i += count;
+      const bool check = watch && i % tolerance_period == 0;
+      if (options_.update_w && costs_ != nullptr) costs_[i - 1] = current_cost().total;
+      if (check) {
+        const double now = distance(costs_ != nullptr && options_.update_w ? last_.divergence : current_cost().divergence);
+        if (!((previous - now) >= options_.tol * first)) break;
+        previous = now;
+      }
+      if (progress && !progress(static_cast<double>(i) / static_cast<double>(options_.iterations))) return -1;
+    }
+    store();
+    return static_cast<std::ptrdiff_t>(i);
+  }
+
+ private:
+  struct Cost {
+    double divergence, total;
+  };
+
+  void set_rule() {
+    const double most = sizeof(T) == 4 ? 1e30 : 1e200, beta = options_.beta;
+    double mean, peak;
+    measure(v_, frames_, shape_.freq, mean, peak);
+    if (!(peak > 0)) mean = peak = 1;
+    const int power = std::clamp(std::ilogb(peak), sizeof(T) == 4 ? -120 : -1000, sizeof(T) == 4 ? 120 : 1000);
+    scale_ = std::ldexp(1.0, -power);
+    rule_.kind = kind_of(beta);
+    rule_.beta = beta;
+    rule_.gamma = exponent(beta);
+    rule_.scale = static_cast<T>(scale_);
+    rule_.data_floor = static_cast<T>(beta <= 0 ? data_floor * mean * scale_ : 0);
+    // The powers beta - 1 and beta - 2 of the model stay within [1 / most, most].
+    const double power_range = std::pow(most, 1 / std::max({std::abs(beta - 1), std::abs(beta - 2), 1.0}));
+    rule_.model_floor = static_cast<T>(std::max(model_floor * peak * scale_, 1 / power_range));
+    rule_.model_limit = static_cast<T>(power_range);
+    rule_.most = static_cast<T>(most);
+    rule_.factor_limit = static_cast<T>(std::sqrt(most));
+    const auto scaled = [&](double weight, double exponent) { return static_cast<T>(std::min(weight * std::pow(scale_, exponent), most)); };
+    rule_.l1_h = scaled(options_.l1_h, beta);
+    rule_.l2_h = scaled(options_.l2_h, beta);
+    rule_.l1_w = scaled(options_.l1_w, beta - 1);
+    rule_.l2_w = scaled(options_.l2_w, beta - 2);
+  }
+
+  void load() {
+    const std::size_t rank = shape_.rank, r = shape_.rank_stride;
+    activations_ = AlignedBuffer<T>(frames_ * r);
+    for (std::size_t t = 0; t < frames_; ++t)
+      for (std::size_t k = 0; k < r; ++k) activations_[t * r + k] = k < rank ? std::min(h_[t * rank + k], rule_.factor_limit) : T(0);
+    rows_ = AlignedBuffer<T>(shape_.freq_stride * r);
+    panels_ = AlignedBuffer<T>(shape_.freq_stride * rank);
+    for (std::size_t f = 0; f < shape_.freq_stride; ++f) {
+      const std::size_t begin = f / kernels_.panel * kernels_.panel, width = std::min(kernels_.panel, shape_.freq_stride - begin);
+      for (std::size_t k = 0; k < r; ++k) {
+        const bool inside = k < rank && f < shape_.freq;
+        const T value = inside ? std::min(static_cast<T>(static_cast<double>(w_[f * rank + k]) * scale_), rule_.factor_limit) : T(0);
+        rows_[f * r + k] = value;
+        if (k < rank) panels_[begin * rank + k * width + (f - begin)] = value;
+      }
+    }
+    sums_ = AlignedBuffer<T>(r);
+    gram_ = AlignedBuffer<T>(rank * r);
+    summarize();
+    tiles_ = (frames_ + kernels_.tile_frames - 1) / kernels_.tile_frames;
+    if (!options_.update_w) return;
+    // Blocks of frames with sums of their own, added in their order: their number depends on the shape alone, never on the
+    // threads, and their memory stays near a tenth of V.
+    const std::size_t arrays = rule_.kind == NmfKind::general ? 2 : 1;
+    blocks_ = std::min(tiles_, std::clamp<std::size_t>(frames_ / (10 * rank * arrays), 4, 32));
+    block_size_ = shape_.freq_stride * rank * arrays + (rule_.kind == NmfKind::general ? 0 : rank * r + r);
+    block_size_ = round_up(block_size_, 64);
+    partial_ = AlignedBuffer<T>(blocks_ * block_size_);
+  }
+
+  // What the updates of H need to know of W besides W.
+  void summarize() {
+    const std::size_t r = shape_.rank_stride;
+    if (rule_.kind == NmfKind::euclidean) gemm_.gram(rows_.data(), shape_.freq, shape_.rank, r, gram_.data());
+    if (rule_.kind != NmfKind::kullback_leibler) return;
+    std::fill(sums_.data(), sums_.data() + r, T(0));
+    for (std::size_t f = 0; f < shape_.freq; ++f)
+      for (std::size_t k = 0; k < r; ++k) sums_[k] += rows_[f * r + k];
+  }
+
+  void store() const {
+    const std::size_t rank = shape_.rank, r = shape_.rank_stride;
+    if (options_.update_h)
+      for (std::size_t t = 0; t < frames_; ++t) std::copy_n(activations_.data() + t * r, rank, h_ + t * rank);
+    if (options_.update_w)
+      for (std::size_t f = 0; f < shape_.freq; ++f)
+        for (std::size_t k = 0; k < rank; ++k) w_[f * rank + k] = static_cast<T>(static_cast<double>(rows_[f * r + k]) / scale_);
+  }
+
+  NmfDictionary<T> dictionary() const { return {panels_.data(), rows_.data(), sums_.data(), gram_.data()}; }
+  NmfTile<T> tile(std::size_t i) {
+    const std::size_t begin = i * kernels_.tile_frames;
+    return {std::min(kernels_.tile_frames, frames_ - begin), v_ + begin * shape_.freq, activations_.data() + begin * shape_.rank_stride};
+  }
+  T* scratch() const { return thread_scratch<T>(kernels_.scratch(shape_)); }
+  NmfSums<T> sums(std::size_t block) {
+    T* base = partial_.data() + block * block_size_;
+    return {base, base + shape_.freq_stride * shape_.rank};
+  }
+
+  static double distance(double divergence) { return std::sqrt(2 * std::max(divergence, 0.0)); }
+
+  // Iterations between two looks at the tolerance, the cost or the caller.
+  std::size_t round_length(bool progress) const {
+    if (options_.update_w) return 1;
+    if (options_.tol > 0) return tolerance_period;
+    return progress ? std::max<std::size_t>(1, options_.iterations / 20) : options_.iterations;
+  }
+
+  // With W fixed the frames are independent: a tile makes all its iterations while its part of V is in cache.
+  void iterate_activations(std::size_t first, std::size_t count) {
+    std::vector<double> costs(costs_ != nullptr ? 2 * tiles_ * count : 0);
+    if (options_.update_h) {
+      parallel_for(tiles_, 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i)
+          kernels_.update_activations(shape_, rule_, dictionary(), tile(i), count, costs.empty() ? nullptr : &costs[2 * i * count], scratch());
+      });
+    }
+    if (costs_ == nullptr) return;
+    const double w = dictionary_penalty();
+    for (std::size_t k = 0; k < count; ++k) {
+      double total = w;
+      for (std::size_t i = 0; i < tiles_; ++i) total += costs[2 * (i * count + k)] + costs[2 * (i * count + k) + 1];
+      costs_[first + k] = total / std::pow(scale_, options_.beta);
+    }
+  }
+
+  void iterate() {
+    parallel_for(blocks_, 1, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t b = begin; b < end; ++b) {
+        const std::size_t first = b * tiles_ / blocks_, last = (b + 1) * tiles_ / blocks_;
+        for (std::size_t i = first; i < last; ++i) {
+          if (options_.update_h) kernels_.update_activations(shape_, rule_, dictionary(), tile(i), 1, nullptr, scratch());
+          kernels_.accumulate(shape_, rule_, dictionary(), tile(i), i == first, sums(b), scratch());
+        }
+      }
+    });
+    const NmfSums<T> total = sums(0);
+    if (rule_.kind != NmfKind::general) {
+      const std::size_t size = rule_.kind == NmfKind::euclidean ? shape_.rank * shape_.rank_stride : shape_.rank_stride;
+      for (std::size_t b = 1; b < blocks_; ++b)
+        for (std::size_t i = 0; i < size; ++i) total.denominator[i] += sums(b).denominator[i];
+    }
+    const std::size_t panels = (shape_.freq_stride + kernels_.panel - 1) / kernels_.panel;
+    parallel_for(panels, 4, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t p = begin; p < end; ++p) {
+        const std::size_t f = p * kernels_.panel, offset = f * shape_.rank;
+        const std::size_t size = std::min(kernels_.panel, shape_.freq_stride - f) * shape_.rank;
+        for (std::size_t b = 1; b < blocks_; ++b) {
+          kernels_.add(total.numerator + offset, sums(b).numerator + offset, total.numerator + offset, size);
+          if (rule_.kind == NmfKind::general)
+            kernels_.add(total.denominator + offset, sums(b).denominator + offset, total.denominator + offset, size);
+        }
+        kernels_.update_dictionary(shape_, rule_, f, total, panels_.data(), rows_.data(), scratch());
+      }
+    });
+    summarize();
+  }
+
+  double dictionary_penalty() const {
+    double sum = 0, squares = 0;
+    for (std::size_t f = 0; f < shape_.freq; ++f)
+      for (std::size_t k = 0; k < shape_.rank; ++k) {
+        const double w = static_cast<double>(rows_[f * shape_.rank_stride + k]);
+        sum += w;
+        squares += w * w;
+      }
+    return static_cast<double>(rule_.l1_w) * sum + 0.5 * static_cast<double>(rule_.l2_w) * squares;
+  }
+
+  Cost current_cost() {
+    std::vector<double> costs(2 * tiles_);
+    parallel_for(tiles_, 1, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) kernels_.cost(shape_, rule_, dictionary(), tile(i), &costs[2 * i], scratch());
+    });
+    Cost cost{0, 0};
+    for (std::size_t i = 0; i < tiles_; ++i) {
+      cost.divergence += costs[2 * i];
+      cost.total += costs[2 * i + 1];
+    }
+    const double unscaled = 1 / std::pow(scale_, options_.beta);
+    cost.total = (cost.divergence + cost.total + dictionary_penalty()) * unscaled;
+    cost.divergence *= unscaled;
+    return last_ = cost;
+  }
+
+  const NmfKernels<T>& kernels_;
+  const GemmKernels<T>& gemm_;
+  NmfOptions options_;
+  const T* v_;
+  T *w_, *h_;
+  double* costs_;
+  std::size_t frames_, tiles_ = 0, blocks_ = 0, block_size_ = 0;
+  double scale_ = 1;
+  NmfShape<T> shape_;
+  NmfRule<T> rule_;
+  AlignedBuffer<T> activations_, panels_, rows_, sums_, gram_, partial_;
+  Cost last_{0, 0};
+};
+
+}  // namespace
+
+template <class T>
+bool nmf(const NmfBatch<T>& problem, const NmfOptions& options, const std::function<bool(double)>& progress) {
+  const auto one = [&](std::size_t i, const std::function<bool(double)>& report) {
+    const std::ptrdiff_t done = Factorization<T>(problem, i, options).run(report);
+    if (done >= 0) problem.done[i] = static_cast<std::size_t>(done);
+    return done >= 0;
+  };
+  const std::size_t threads = static_cast<std::size_t>(num_threads());
+  // Many matrices: one thread each, in rounds, between which the caller hears of the progress.
+  if (problem.batch >= 4 * threads) {
+    const std::size_t round = progress ? 4 * threads : problem.batch;
+    for (std::size_t start = 0; start < problem.batch; start += round) {
+      const std::size_t count = std::min(round, problem.batch - start);
+      parallel_for(count, 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) one(start + i, nullptr);
+      });
+      if (progress && !progress(static_cast<double>(start + count) / static_cast<double>(problem.batch))) return false;
+    }
+    return true;
+  }
+  for (std::size_t i = 0; i < problem.batch; ++i) {
+    const auto report = [&](double fraction) { return progress((static_cast<double>(i) + fraction) / static_cast<double>(problem.batch)); };
+    if (!one(i, progress ? std::function<bool(double)>(report) : nullptr)) return false;
+  }
+  return true;
+}
+
+template bool nmf<float>(const NmfBatch<float>&, const NmfOptions&, const std::function<bool(double)>&);
+template bool nmf<double>(const NmfBatch<double>&, const NmfOptions&, const std::function<bool(double)>&);
+
+}  // namespace phasewise

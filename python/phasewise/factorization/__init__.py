@@ -1,0 +1,5 @@
+"""Nonnegative matrix factorisation: `nmf`, the scikit-learn estimator `NMF`, and `cluster_components`."""
+
+from phasewise.factorization.updates import nmf
+
+__all__ = ["nmf"]
