@@ -16,7 +16,12 @@ function(phasewise_compile_options target)
   endif()
 endfunction()
 
+set(PHASEWISE_LEVELS "baseline;avx2;avx512;neon" CACHE STRING "Instruction-set levels to build; baseline (neon on arm64) is needed")
+
 function(_phasewise_add_level target isa vector_bytes flags sources)
+  if(NOT isa IN_LIST PHASEWISE_LEVELS)
+    return()
+  endif()
   set(level ${target}_${isa})
   add_library(${level} OBJECT ${sources})
   target_include_directories(${level} PRIVATE cpp/include)
