@@ -13,11 +13,14 @@ Exit codes: 0 all good, 1 some files failed (listed at the end), 2 usage, 130 ca
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
+import signal
 import sys
-from collections.abc import Sequence
-from types import ModuleType
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType, ModuleType
 
 import phasewise
 from phasewise.errors import Cancelled, ParameterError, PhasewiseError
@@ -48,13 +51,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(arguments).parse_args(arguments)
     command = _module(args.command)
     try:
-        return int(command.run(args))
+        with _terminable():
+            return int(command.run(args))
     except (KeyboardInterrupt, Cancelled):
         print("phasewise: cancelled; nothing half-written was left behind.", file=sys.stderr)
         return EXIT_CANCELLED
     except PhasewiseError as error:
         print(f"phasewise {args.command}: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, ParameterError) else EXIT_FAILED
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a polite request to end (SIGTERM) do what Ctrl-C does: stop and clean up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _module(name: str) -> ModuleType:

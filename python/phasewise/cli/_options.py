@@ -9,7 +9,11 @@ from typing import Any
 
 from phasewise.errors import ParameterError
 
-__all__ = ["add_json", "memory_size", "write_json"]
+__all__ = ["BIT_DEPTHS", "FORMATS", "add_json", "add_output_options", "memory_size", "positive", "write_json"]
+
+# Those of phasewise.audio, which would import numpy.
+FORMATS = ("wav", "flac", "mp3", "ogg")
+BIT_DEPTHS = ("8", "16", "24", "32", "32f")
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -32,6 +36,46 @@ def write_json(path: str, value: Any) -> None:
             file.write(text)
     except OSError as error:
         raise ParameterError(f"--json: cannot write {path!r}: {error.strerror}.") from None
+
+
+def add_output_options(parser: argparse.ArgumentParser, *, below: str) -> None:
+    """Add the options on files, memory and messages; names are ``below`` that folder."""
+    files = parser.add_argument_group("files")
+    files.add_argument("--format", choices=FORMATS, default="wav", help="file format of the stems (wav)")
+    files.add_argument(
+        "--bit-depth",
+        choices=BIT_DEPTHS,
+        help="sample format; without it the input's, and 24 for inputs that are lossy",
+    )
+    files.add_argument(
+        "--filename",
+        default="{track}/{stem}.{ext}",
+        metavar="TEMPLATE",
+        help=f"names below {below} ({{track}}/{{stem}}.{{ext}})",
+    )
+    files.add_argument("--skip-existing", action="store_true", help="leave tracks alone that are complete")
+    work = parser.add_argument_group("work and messages")
+    work.add_argument(
+        "--max-memory",
+        type=memory_size,
+        default="1G",
+        metavar="SIZE",
+        help="memory to stay within, e.g. 512M (1G); decides how much audio is worked on at once",
+    )
+    work.add_argument(
+        "--json-progress", action="store_true", help="progress as JSON lines on standard output"
+    )
+    messages = work.add_mutually_exclusive_group()
+    messages.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    messages.add_argument("-v", "--verbose", action="store_true", help="print what is written")
+
+
+def positive(text: str) -> int:
+    """Return a positive integer from the command line."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {text}")
+    return value
 
 
 def memory_size(text: str) -> int:

@@ -1,0 +1,300 @@
+"""From a mixture to its stems, in memory or as a stream of any length.
+
+The sample rate, the channels and the level are the input's, and the stems sum to it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from phasewise._chunks import ChunkPlan, chunk_plan
+from phasewise._recovery import Recovery, algorithm_name
+from phasewise._stems import Callback, as_audio, rate, restore_sum, stream_chunks
+from phasewise._validate import choice, integer, number
+from phasewise.audio.resampling import resample
+
+if TYPE_CHECKING:
+    from phasewise.dictionary import Dictionary
+
+__all__ = ["DEFAULT_MODEL", "Separator", "separate"]
+
+DEFAULT_MODEL = "nmf-music4"
+_DEFAULT_PHASE = "wiener"
+_DEFAULT_ITERATIONS = 15
+# Peak memory of a chunk, measured: per bin of all stems, and per sample of all stems and the mixture.
+_BYTES_PER_BIN = 40
+_BYTES_PER_SAMPLE = 24
+
+
+class Separator:
+    """A model that is loaded once and takes any number of mixtures apart.
+
+    Every chunk goes through STFT, nonnegative matrix factorisation with the spectra of the model, Wiener
+    filter, phase recovery and inverse STFT; what then is missing from the mixture is shared out by the
+    energies of the stems. Channels are treated alike, each on its own.
+
+    Parameters
+    ----------
+    model : str, path or Dictionary
+        ``"default"``, the name of a dictionary that comes with the package, or a dictionary file.
+    phase : str, optional
+        ``"wiener"`` keeps the phase of the mixture, anything else is an algorithm of
+        ``phasewise.ALGORITHMS``; None for the one that measured best with the default model.
+    n_iter : int, optional
+        Iterations of the phase recovery; None for 15.
+    init : {"mixture", "wiener", "sinusoidal", "random"}
+        Start of the phase recovery.
+    seed : int
+        Of the random start.
+    device : {"cpu"}
+        Where it runs.
+    fit_iterations : int, optional
+        Iterations of the factorisation; None for those the model was made for.
+    chunk_seconds : float
+        Length of a chunk, at least 1 s. Memory grows with it, see ``bytes_per_second``.
+
+    Attributes
+    ----------
+    name : str
+        Of the model.
+    stems : tuple of str
+        What it separates.
+    phase : str
+        The phase recovery in use.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is wrong.
+    DictionaryError
+        If the dictionary file is corrupt.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Dictionary = "default",
+        *,
+        phase: str | None = None,
+        n_iter: int | None = None,
+        init: str = "mixture",
+        seed: int = 0,
+        device: str = "cpu",
+        fit_iterations: int | None = None,
+        chunk_seconds: float = 20.0,
+    ) -> None:
+        choice("device", device, ("cpu",))
+        self.dictionary, self.name = _load(model)
+        self.stems: tuple[str, ...] = tuple(self.dictionary.stems)
+        self._transform: dict[str, Any] = {
+            "n_fft": self.dictionary.n_fft,
+            "hop_length": self.dictionary.hop_length,
+            "window": self.dictionary.window,
+        }
+        self._recovery = Recovery(
+            algorithm_name("phase", phase or _DEFAULT_PHASE),
+            _DEFAULT_ITERATIONS if n_iter is None else n_iter,
+            init,
+            self._transform,
+        )
+        self.phase = self._recovery.algorithm
+        self.n_iter = self._recovery.n_iter
+        self.seed = integer("seed", seed, minimum=0)
+        self.fit_iterations = (
+            self.dictionary.n_iter if fit_iterations is None else integer("fit_iterations", fit_iterations)
+        )
+        self.chunk_seconds = number("chunk_seconds", chunk_seconds, minimum=1.0, maximum=3600.0)
+
+    def separate(
+        self,
+        audio: ArrayLike,
+        sample_rate: float,
+        *,
+        stems: Sequence[str] | None = None,
+        callback: Callback | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Separate audio in memory; see ``separate`` of this module."""
+        names = self._chosen(stems)
+        given = as_audio("audio", audio)
+        mixture = given.values
+        out = np.empty((len(self.stems), *mixture.shape), mixture.dtype)
+        at = 0
+        for _, piece in self.stream([mixture], sample_rate, total=mixture.shape[-1], callback=callback):
+            out[..., at : at + piece.shape[-1]] = piece
+            at += piece.shape[-1]
+        settled = dict(zip(self.stems, given.settle(out), strict=True))
+        return {name: settled[name] for name in names}
+
+    def stream(
+        self,
+        blocks: Iterable[NDArray[Any]],
+        sample_rate: float,
+        *,
+        total: int | None = None,
+        chunk_seconds: float | None = None,
+        callback: Callback | None = None,
+    ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Separate a stream of any length in bounded memory.
+
+        Parameters
+        ----------
+        blocks : iterable of ndarray (channels, n)
+            Floating-point audio, cut anyhow.
+        sample_rate : float
+            In Hz.
+        total : int, optional
+            Samples per channel of the whole stream; needed for progress only.
+        chunk_seconds : float, optional
+            Instead of the one the object was made with.
+        callback : callable, optional
+            As in ``separate``.
+
+        Yields
+        ------
+        mixture : ndarray (channels, m)
+            The next piece of the stream.
+        stems : ndarray (stems, channels, m)
+            Its stems, in the order of ``self.stems``; they sum to the piece up to rounding in its dtype.
+        """
+        sample_rate = rate(sample_rate)
+        rng = np.random.default_rng(self.seed)
+
+        def process(chunk: NDArray[Any], tick: Callback) -> NDArray[Any]:
+            return self._separate_chunk(chunk, sample_rate, rng, tick)
+
+        seconds = self.chunk_seconds if chunk_seconds is None else chunk_seconds
+        return stream_chunks(blocks, self._plan(sample_rate, seconds), process, total, callback)
+
+    def bytes_per_second(self, sample_rate: float, channels: int) -> int:
+        """Return the memory that each second of a chunk takes, in bytes."""
+        frames = self.dictionary.sample_rate / self._transform["hop_length"]
+        spectra = channels * len(self.stems) * self.dictionary.bins * frames
+        signals = channels * (len(self.stems) + 1) * max(sample_rate, self.dictionary.sample_rate)
+        return int(_BYTES_PER_BIN * spectra + _BYTES_PER_SAMPLE * signals)
+
+    def _chosen(self, stems: Sequence[str] | None) -> tuple[str, ...]:
+        if stems is None:
+            return self.stems
+        return tuple(dict.fromkeys(choice("stems", stem, self.stems) for stem in stems))
+
+    def _bins(self, sample_rate: float) -> int:
+        """Return how many bins there are below the Nyquist frequency of the audio."""
+        bins = self.dictionary.bins
+        return min(bins, math.ceil(bins * sample_rate / self.dictionary.sample_rate))
+
+    def _plan(self, sample_rate: float, seconds: float) -> ChunkPlan:
+        ratio = sample_rate / self.dictionary.sample_rate
+        # On the model's own grid of frames, neighbours see the same frames and agree where they overlap.
+        grid = self._transform["hop_length"] if ratio == 1 else 1
+        return chunk_plan(seconds, sample_rate, self._transform["n_fft"] * ratio, grid)
+
+    def _separate_chunk(
+        self, mixture: NDArray[Any], sample_rate: float, rng: np.random.Generator, tick: Callback
+    ) -> NDArray[Any]:
+        from phasewise.filters import wiener
+        from phasewise.transform import istft, stft
+
+        own_rate = self.dictionary.sample_rate
+        signal = resample(mixture.astype(np.float32, copy=False), sample_rate, own_rate)
+        length = signal.shape[-1]
+        X = stft(signal, **self._transform)
+        tick(0.05)
+        V = self.dictionary.magnitudes(np.abs(X), n_iter=self.fit_iterations, bins=self._bins(sample_rate))
+        tick(0.5)
+        if self.phase != "wiener":
+            V = np.abs(wiener(X, V))
+        S = self._recovery(X, V, length=length, rng=rng)
+        del V, X
+        tick(0.9)
+        stems = np.moveaxis(istft(S, **self._transform, length=length), 1, 0)
+        del S
+        stems = resample(stems, own_rate, sample_rate, length=mixture.shape[-1])
+        return restore_sum(mixture, stems)
+
+
+def separate(
+    audio: ArrayLike,
+    sample_rate: float,
+    *,
+    model: str | os.PathLike[str] | Dictionary = "default",
+    phase: str | None = None,
+    stems: Sequence[str] | None = None,
+    device: str = "cpu",
+    callback: Callback | None = None,
+    n_iter: int | None = None,
+    init: str = "mixture",
+    seed: int = 0,
+    fit_iterations: int | None = None,
+    chunk_seconds: float = 20.0,
+) -> dict[str, NDArray[Any]]:
+    """Take a mixture apart.
+
+    Parameters
+    ----------
+    audio : array of float32, float64, int16 or int32, shape (channels, samples) or (samples,)
+        The mixture; floats have full scale 1.0.
+    sample_rate : float
+        In Hz. Audio of another rate than the model's is converted for the model only.
+    model : str, path or Dictionary
+        ``"default"``, the name of a dictionary that comes with the package, or a dictionary file.
+    phase : str, optional
+        ``"wiener"`` keeps the phase of the mixture, anything else is an algorithm of
+        ``phasewise.ALGORITHMS``; None for the one that measured best with the default model.
+    stems : sequence of str, optional
+        Return these only; None for all.
+    device : {"cpu"}
+        Where it runs.
+    callback : callable, optional
+        Called with the fraction that is done, never decreasing, from 0 to 1. Returning False or raising
+        ``KeyboardInterrupt`` cancels.
+    n_iter, init, seed, fit_iterations, chunk_seconds
+        See ``Separator``, which also keeps a model loaded between calls.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Stems of the shape and dtype of ``audio``. All together sum to it: exactly for integers, and for
+        floats as ``phasewise.audio.settle_float_stems`` says. Inside, the stems are float32.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is wrong.
+    DictionaryError
+        If the dictionary file is corrupt.
+    Cancelled
+        If the callback says so.
+
+    Examples
+    --------
+    >>> stems = separate(audio, 44100)  # doctest: +SKIP
+    >>> stems["vocals"].shape == audio.shape  # doctest: +SKIP
+    True
+    """
+    separator = Separator(
+        model,
+        phase=phase,
+        n_iter=n_iter,
+        init=init,
+        seed=seed,
+        device=device,
+        fit_iterations=fit_iterations,
+        chunk_seconds=chunk_seconds,
+    )
+    return separator.separate(audio, sample_rate, stems=stems, callback=callback)
+
+
+def _load(model: Any) -> tuple[Dictionary, str]:
+    from phasewise.dictionary import Dictionary
+
+    if isinstance(model, Dictionary):
+        return model, "custom"
+    path = Path(model)
+    name = DEFAULT_MODEL if os.fspath(model) == "default" else os.fspath(model)
+    return Dictionary.load(name), path.stem if path.suffix else name
