@@ -251,6 +251,16 @@ class TestTable:
     def test_a_lone_value_is_not_best(self):
         assert not any(self.table.is_best(row, 1) for row in self.table.rows)
 
+    def test_groups_may_have_best_values_of_their_own(self):
+        rows = [
+            Row("x", [1.0], "one"),
+            Row("y", [2.0], "one"),
+            Row("z", [5.0], "two"),
+            Row("w", [3.0], "two"),
+        ]
+        table = Table("T", ["a"], rows, per_group=True)
+        assert [table.is_best(row, 0) for row in rows] == [False, True, True, False]
+
     def test_lower_may_be_better(self):
         table = Table("T", ["a"], [Row("x", [1.0]), Row("y", [2.0])], best="min")
         assert [table.is_best(row, 0) for row in table.rows] == [True, False]

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from phasewise.errors import ParameterError
 
+_MISSING = "–"
+
 Kind: TypeAlias = Literal["mixture", "reference", "estimate"]
 
 
@@ -49,6 +51,8 @@ class Table:
         Decimals shown. ``to_json`` keeps full precision.
     best : "max", "min" or None
         Which value of each column is the best one; equal as shown means equally emphasised.
+    per_group : bool
+        Whether each group has best values of its own.
     bars : str
         Name of a column to underline with bars, or "".
     """
@@ -60,6 +64,7 @@ class Table:
     unit: str = "dB"
     digits: int = 1
     best: Literal["max", "min"] | None = "max"
+    per_group: bool = False
     bars: str = ""
 
     def __post_init__(self) -> None:
@@ -75,18 +80,19 @@ class Table:
     def shown(self, value: float | None) -> str:
         """The text of one cell."""
         if value is None or not math.isfinite(value):
-            return "–"
+            return _MISSING
         return f"{value:.{self.digits}f}"
 
     def is_best(self, row: Row, column: int) -> bool:
         """Whether the row's value is, as shown, the best one of its column."""
-        values = [
-            float(self.shown(r.values[column])) for r in self.rows if self.shown(r.values[column]) != "–"
+        text = self.shown(row.values[column])
+        rivals = [
+            self.shown(r.values[column]) for r in self.rows if not self.per_group or r.group == row.group
         ]
-        if self.best is None or len(values) < 2 or self.shown(row.values[column]) == "–":
+        values = [float(rival) for rival in rivals if rival != _MISSING]
+        if self.best is None or text == _MISSING or len(values) < 2:
             return False
-        best = max(values) if self.best == "max" else min(values)
-        return float(self.shown(row.values[column])) == best
+        return float(text) == (max(values) if self.best == "max" else min(values))
 
     def to_json(self) -> dict[str, Any]:
         """The table as plain JSON types, values in full precision, missing ones as null."""
@@ -123,7 +129,7 @@ class Curve:
     """One line of a plot; ``x`` counts from 1 when it is not given."""
 
     label: str
-    y: Sequence[float]
+    y: Sequence[float] | NDArray[Any]
     x: Sequence[float] | None = None
 
     @property

@@ -10,7 +10,7 @@ from phasewise.report.items import Plot
 
 # Small on purpose: the drawing is scaled to the page, and its 12-unit text must stay readable on a phone.
 WIDTH, HEIGHT = 420, 250
-LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 42
+LEFT, RIGHT, TOP, BOTTOM = 48, 12, 30, 42
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PALETTE = 8  # series colours that the style sheet defines
 
@@ -52,12 +52,10 @@ def line_chart(plot: Plot) -> str:
         if x_low <= x <= x_high:
             place = f'x="{across(x):.1f}" y="{HEIGHT - BOTTOM + 18}"'
             parts.append(f'<text {place} text-anchor="middle">{_short(x)}</text>')
-    middle = (TOP + HEIGHT - BOTTOM) / 2
     parts.append(
         f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 5}" text-anchor="middle">'
         f"{escape(plot.x_label)}</text>"
-        f'<text class="axis" transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">'
-        f"{escape(plot.y_label)}</text>"
+        f'<text class="axis" x="2" y="13">{escape(plot.y_label)}</text>'
     )
     for k, (curve, points) in enumerate(zip(plot.curves, curves, strict=True)):
         parts.append(_series(k, curve.label, [(across(x), down(y)) for x, y in points], points))
