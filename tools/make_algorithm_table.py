@@ -9,8 +9,9 @@ from phasewise.phase.registry import ALGORITHMS, AUTO, SINGLE_SOURCE, Algorithm
 
 _INTRODUCTION = f"""# Inversion algorithms
 
-Made from `phasewise.phase.registry` by `tools/make_algorithm_table.py`. h is the mixing error, i the inconsistency, m the
-magnitude error; "falls" says that the cost never increases (with zero padding). `algo="auto"` is {AUTO}.
+Made from `phasewise.phase.registry` by `tools/make_algorithm_table.py`. h is the mixing error, i the
+inconsistency, m the magnitude error; "falls" says that the cost never increases (with zero padding).
+`algo="auto"` is {AUTO}.
 """
 
 
