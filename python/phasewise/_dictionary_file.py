@@ -77,7 +77,7 @@ def write(
     from safetensors.numpy import save
 
     header = {_PARAMETERS: json.dumps({"format": _FORMAT, **parameters}), **metadata}
-    content = save(dict(tensors), metadata=header)
+    content = _canonical(save(dict(tensors), metadata=header))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
@@ -87,6 +87,14 @@ def write(
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DictionaryError(f"{path}: cannot be written: {error.strerror}.") from error
+
+
+def _canonical(content: bytes) -> bytes:
+    """Sort the header: safetensors writes its keys in another order each time, and equal files should be equal."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the data stay aligned
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def _folder() -> Any:
