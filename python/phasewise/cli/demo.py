@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from phasewise.cli._options import add_json, write_json
+from phasewise.cli._progress import Progress
 
 if TYPE_CHECKING:
     from phasewise.demo import DemoResult
@@ -36,8 +35,13 @@ def run(args: argparse.Namespace) -> int:
     """Run the experiments, print their tables, say what was written."""
     from phasewise.demo import run_demo
 
-    with _progress() as callback:
-        result = run_demo(args.out, duration=args.duration, callback=callback)
+    progress = Progress({"demo": 1.0})
+    try:
+        result = run_demo(
+            args.out, duration=args.duration, callback=lambda fraction: progress.update("demo", fraction)
+        )
+    finally:
+        progress.close()
     if args.json:
         write_json(
             args.json,
@@ -77,15 +81,3 @@ def _text(result: DemoResult) -> str:
             f"time:    {result.seconds:.1f} s",
         ]
     )
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[float], None]]:
-    """A progress bar on standard error where tqdm is installed and somebody is looking."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield lambda fraction: None
-        return
-    with tqdm(total=1.0, bar_format="{percentage:3.0f}%|{bar}| {elapsed}", disable=None, leave=False) as bar:
-        yield lambda fraction: bar.update(fraction - bar.n)

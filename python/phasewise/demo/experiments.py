@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from phasewise.phase.onsets import detect_onsets
 from phasewise.phase.unwrapping import pu_iter
 from phasewise.report.items import Row, Table
 from phasewise.transform import istft, stft
+
+if TYPE_CHECKING:
+    from phasewise.dictionary import Dictionary
 
 __all__ = ["Estimate", "Experiment", "estimated_magnitude_table", "known_magnitude_table"]
 
@@ -329,6 +332,7 @@ def estimated_magnitude_table(
             ("RAAR", f"RAAR, {n_iter} it."),
         ):
             separator = Separator("nmf-music4", phase=phase, n_iter=n_iter)
+            facts["Dictionary"] = _describe(separator.dictionary)
             parts = separator.separate(setting.sources.sum(axis=0), sample_rate)
             _check_names(setting.names, tuple(parts))
             setting.add(label, BLIND, signals=np.stack([parts[name] for name in setting.names]))
@@ -352,6 +356,14 @@ def estimated_magnitude_table(
         setting.estimates,
         setting.energy(),
         facts,
+    )
+
+
+def _describe(dictionary: Dictionary) -> str:
+    spectra = sum(W.shape[1] for W in dictionary.W.values())
+    return (
+        f"nmf-music4, {spectra} spectra, STFT {dictionary.n_fft}/{dictionary.hop_length}, "
+        f"{dictionary.n_iter} iterations"
     )
 
 

@@ -149,8 +149,8 @@ def _estimated_section(song: Song, estimated: Experiment) -> Section:
     return Section(
         "With magnitudes from NMF",
         [estimated.table, *plots, _player("Listen: estimated magnitudes", song, estimated, heard)],
-        lead="In everyday separation the magnitudes are estimates. Phase recovery still pays, but the "
-        "magnitudes now set the limit.",
+        lead="In everyday separation the magnitudes are estimates, and they set the limit. Good "
+        "ones make phase recovery worth its while; rough ones leave it little to recover.",
     )
 
 
