@@ -41,6 +41,13 @@ function(_phasewise_add_level target isa vector_bytes flags sources)
 endfunction()
 
 function(phasewise_add_kernels target)
+  if(PHASEWISE_SANITIZE)
+    # The unrolled butterflies take an instrumenting compiler many minutes; continuous integration runs them under valgrind.
+    set_source_files_properties(cpp/src/kernels/transform_f32.cpp cpp/src/kernels/transform_f64.cpp
+      PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
+    set_source_files_properties(cpp/src/kernels/phase_f32.cpp cpp/src/kernels/phase_f64.cpp
+      PROPERTIES COMPILE_OPTIONS -fno-sanitize=undefined)
+  endif()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$" OR CMAKE_OSX_ARCHITECTURES MATCHES "arm64")
     _phasewise_add_level(${target} neon 16 "" "${ARGN}")
   elseif(MSVC AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

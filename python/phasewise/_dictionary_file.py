@@ -90,7 +90,7 @@ def write(
 
 
 def _canonical(content: bytes) -> bytes:
-    """Sort the header: safetensors writes its keys in another order each time, and equal files should be equal."""
+    """Sort the header, which safetensors writes in another order each time: equal files should be equal."""
     length = int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # the data stay aligned
