@@ -21,7 +21,7 @@ CPP = ROOT / "cpp"
 SOURCES = sorted(path for path in CPP.rglob("*") if path.suffix in {".cpp", ".hpp", ".inl"})
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-KERNEL_HEADERS = {"cmath", "cstddef", "cstring", "utility", "immintrin.h", "arm_neon.h"}
+KERNEL_HEADERS = {"cmath", "cstddef", "cstdint", "cstring", "limits", "utility", "immintrin.h", "arm_neon.h"}
 
 
 def included(path: Path) -> list[str]:

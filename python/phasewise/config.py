@@ -13,7 +13,10 @@ __all__ = ["build_info", "get_num_threads", "set_num_threads"]
 def get_num_threads() -> int:
     """Return the number of threads that the core uses.
 
-    The default is ``PHASEWISE_NUM_THREADS`` or, without it, the number of cores this process may run on.
+    Returns
+    -------
+    int
+        By default ``PHASEWISE_NUM_THREADS`` or, without it, the number of cores this process may run on.
     """
     return _core.num_threads()
 

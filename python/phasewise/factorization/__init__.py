@@ -1,4 +1,4 @@
-"""Nonnegative matrix factorisation: `nmf`, the scikit-learn estimator `NMF`, and `cluster_components`."""
+"""Nonnegative matrix factorisation."""
 
 from phasewise.factorization.updates import nmf
 
