@@ -9,7 +9,7 @@ import soundfile
 
 import phasewise
 from phasewise.demo import estimated_magnitude_table, known_magnitude_table, load_song, run_demo
-from phasewise.demo.experiments import BLIND, CONSISTENT, INFORMED, MIXTURE_ONSETS, TRUE_ONSETS
+from phasewise.demo.experiments import BEFORE, BLIND, CONSISTENT, INFORMED, MIXTURE_ONSETS, TRUE_ONSETS
 from phasewise.errors import Cancelled, ParameterError
 from phasewise.metrics import si_sdr
 
@@ -152,12 +152,12 @@ class TestKnownMagnitudes:
 class TestEstimatedMagnitudes:
     def test_phase_recovery_pays_with_informed_magnitudes(self, song):
         experiment = estimated_magnitude_table(song.stems, 44100, rng=0, blind=False)
-        wiener, misi, raar, sinusoidal = (e.mean for e in experiment.estimates)
-        assert {e.group for e in experiment.estimates} == {INFORMED}
+        wiener, misi, raar, sinusoidal = (e.mean for e in experiment.estimates if e.group == INFORMED)
         assert raar > misi > sinusoidal > wiener
+        assert BLIND not in {e.group for e in experiment.estimates}
 
     def test_conservative_estimates_sum_to_the_mixture(self, result):
-        for estimate in result.estimated.estimates:
+        for estimate in (e for e in result.estimated.estimates if e.group != BEFORE):
             rest = np.abs(result.song.mixture - estimate.signals.sum(axis=0)).max()
             assert (rest < 1e-5) == (not estimate.label.startswith("Sinusoidal"))
 
@@ -169,11 +169,12 @@ class TestEstimatedMagnitudes:
 
 class TestRun:
     def test_blind_rows_are_better_than_the_mixture(self, result):
-        truth = np.stack(list(result.song.stems.values()))
-        before = np.mean(si_sdr(truth, np.broadcast_to(result.song.mixture, truth.shape)))
+        before = result.estimated.find("The mixture itself", BEFORE)
+        for name, score in zip(result.song.stems, before.scores, strict=True):
+            assert score == pytest.approx(si_sdr(result.song.stems[name], result.song.mixture), abs=1e-3)
         rows = [e for e in result.estimated.estimates if e.group == BLIND]
         assert [e.label for e in rows] == ["Wiener", "MISI, 15 it.", "RAAR, 15 it."]
-        assert all(e.mean > before + 3 for e in rows)
+        assert all(e.mean > before.mean + 3 for e in rows)
 
     def test_written_stems_sum_to_the_written_mixture(self, result):
         mixture, rate = soundfile.read(result.folder / "mixture.wav", dtype="int16")
@@ -194,7 +195,9 @@ class TestRun:
         assert result.report.stat().st_size < 15e6
         for table in (result.known.table, result.estimated.table):
             assert table.title in page
-            assert all(table.shown(value) in page for row in table.rows for value in row.values)
+            assert all(
+                table.shown(value).replace("-", "−") in page for row in table.rows for value in row.values
+            )
         assert page.count("data-player aria-label") == 2
         assert page.count('<svg class="chart"') == 4
         assert page.count("exactly zero") == 4

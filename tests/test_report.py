@@ -89,7 +89,7 @@ def page():
     table = Table(
         "Scores",
         ["voice", "drums"],
-        [Row("A", [1.25, 7.0], "one"), Row("B & C", [3.0, None], "two")],
+        [Row("A", [1.25, -7.0], "one"), Row("B & C", [3.0, None], "two")],
         bars="voice",
     )
     report = Report(
@@ -150,6 +150,7 @@ def test_everything_that_can_be_seen_or_operated_has_a_name(page):
 
 
 def test_best_value_of_each_column_is_emphasised(page):
+    assert "<td>−7.0</td>" in page
     assert re.findall(r"<strong>(\S+)</strong>", page.split("<table>")[1].split("</table>")[0]) == ["3.0"]
 
 

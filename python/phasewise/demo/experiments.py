@@ -31,6 +31,7 @@ Callback: TypeAlias = Callable[[float], Any]
 TRUE_ONSETS = "True phase in onset frames"
 MIXTURE_ONSETS = "Mixture phase in onset frames"
 CONSISTENT = "No onsets: consistency across bins, from the mixture phase"
+BEFORE = "Before separation"
 BLIND = "Blind: the dictionary nmf-music4"
 INFORMED = "Informed: NMF of each true source"
 
@@ -293,7 +294,7 @@ def estimated_magnitude_table(
     blind: bool = True,
     callback: Callback | None = None,
 ) -> Experiment:
-    """Separate a song with magnitudes from nonnegative matrix factorisation.
+    """Separate a song with magnitudes from nonnegative matrix factorisation, and score the mixture itself.
 
     Blind: `phasewise.Separator` with the dictionary of the package, as ``phasewise separate`` does. Informed:
     the magnitudes are rank-``rank`` factorisations of the true ones, the best that such a model could find.
@@ -321,7 +322,9 @@ def estimated_magnitude_table(
     -------
     Experiment
     """
-    setting = _Setting(stems, n_fft, hop_length, 10 if blind else 6, callback)
+    setting = _Setting(stems, n_fft, hop_length, 11 if blind else 7, callback)
+    whole = np.broadcast_to(setting.sources.sum(axis=0), setting.sources.shape)
+    setting.add("The mixture itself", BEFORE, signals=whole)
     facts = {}
     if blind:
         from phasewise.separation import Separator

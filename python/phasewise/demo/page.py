@@ -131,7 +131,9 @@ def _known_section(song: Song, known: Experiment) -> Section:
 
 def _estimated_section(song: Song, estimated: Experiment) -> Section:
     short = {BLIND: "blind", INFORMED: "informed"}
-    heard = [(f"{e.label.split(',')[0]}, {short[e.group]}", e) for e in estimated.estimates]
+    heard = [
+        (f"{e.label.split(',')[0]}, {short[e.group]}", e) for e in estimated.estimates if e.group in short
+    ]
     costs = [e for e in estimated.estimates if e.cost is not None and "Sinusoidal" not in e.label]
     plots = [
         Plot(

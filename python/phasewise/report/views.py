@@ -42,7 +42,7 @@ def _row_groups(table: Table) -> list[dict[str, Any]]:
         value = row.values[column]
         has_bar = column == bars and value is not None and math.isfinite(value)
         width = round(max(0.0, 100.0 * value / longest), 1) if has_bar and value is not None else None
-        return {"text": table.shown(value), "best": table.is_best(row, column), "bar": width}
+        return {"text": _minus(table.shown(value)), "best": table.is_best(row, column), "bar": width}
 
     columns = range(len(table.columns))
     return [
@@ -60,22 +60,30 @@ def _null_test(test: NullTest) -> dict[str, Any]:
             {
                 "label": residual.label,
                 "exact": residual.peak == 0,
-                "text": "exactly zero" if residual.peak == 0 else f"{_minus(level, 1)} dB FS",
+                "text": "exactly zero" if residual.peak == 0 else _minus(f"{level:.1f} dB FS"),
                 "width": _percent(level),
                 "above": level > step + 0.01,
             }
         )
-    ticks = [{"label": _minus(t, 0), "percent": _percent(t)} for t in (-160.0, -120.0, -80.0, -40.0, 0.0)]
-    return {"test": test, "rows": rows, "step": _percent(step), "step_label": _minus(step, 0), "ticks": ticks}
+    ticks = [
+        {"label": _minus(f"{t:.0f}"), "percent": _percent(t)} for t in (-160.0, -120.0, -80.0, -40.0, 0.0)
+    ]
+    return {
+        "test": test,
+        "rows": rows,
+        "step": _percent(step),
+        "step_label": _minus(f"{step:.0f}"),
+        "ticks": ticks,
+    }
 
 
 def _percent(level: float) -> float:
     return round(100.0 * (1.0 - min(max(level / _NULL_FLOOR, 0.0), 1.0)), 2)
 
 
-def _minus(value: float, digits: int) -> str:
+def _minus(number: str) -> str:
     """A number with a typographic minus sign."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def _track_group(group: TrackGroup, store: SoundStore) -> dict[str, Any]:
@@ -96,7 +104,9 @@ def _track_group(group: TrackGroup, store: SoundStore) -> dict[str, Any]:
         return {
             "label": track.label,
             "kind": track.kind,
-            "score": "" if track.score is None or not math.isfinite(track.score) else f"{track.score:.1f}",
+            "score": ""
+            if track.score is None or not math.isfinite(track.score)
+            else _minus(f"{track.score:.1f}"),
             "sound": store.add(track.samples, rate),
             "picture": picture(track.samples),
             "error": error,
