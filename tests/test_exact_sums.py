@@ -79,7 +79,10 @@ def test_arrays_sum(dtype):
         # Where loud stems cancel to a soft sample, no floating-point stems near them can do better than this.
         smallest = np.min([np.abs(s) for s in stems.values()], axis=0).astype(dtype)
         error = np.abs(sum(s.astype(np.float64) for s in stems.values()) - mixture)
-        assert np.all(error <= np.maximum(np.spacing(smallest), np.spacing(np.abs(mixture))) / 2)
+        bound = np.maximum(np.spacing(smallest), np.spacing(np.abs(mixture))) / 2
+        if dtype == np.float64:  # the sum of this test rounds too
+            bound = 2 * np.spacing(np.max([np.abs(s) for s in stems.values()], axis=0))
+        assert np.all(error <= bound)
     refined = pw.refine(mixture, {"low": stems["bass"], "rest": mixture - stems["bass"]}, 44100, n_iter=3)
     if np.issubdtype(dtype, np.integer):
         assert np.array_equal(sum(s.astype(np.int64) for s in refined.values()), mixture)
