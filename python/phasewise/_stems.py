@@ -80,14 +80,16 @@ def rate(sample_rate: float) -> float:
 
 
 def restore_sum(mixture: NDArray[Any], stems: NDArray[Any]) -> NDArray[Any]:
-    """Share what ``stems`` (stems, channels, n) lack of ``mixture`` (channels, n) by their energies.
+    """Share what ``stems`` (stems, channels, n) lack of ``mixture`` (channels, n), in the mixture's dtype.
 
-    The result has the mixture's dtype. Without resampling the residue is rounding noise; with it, it is what
-    the model does not hear, above all the frequencies beyond its own sample rate.
+    Without resampling the residue is rounding noise. With it, it is what the model does not hear: frequencies
+    beyond its own sample rate. So the shares are the stems' energies at the high end, those of their second
+    differences.
     """
     stems = stems.astype(mixture.dtype, copy=False)
     residue = mixture - stems.sum(axis=0)
-    energy = np.einsum("jcn,jcn->jc", stems, stems, dtype=np.float64)[..., None]
+    high = np.diff(stems, n=2, axis=-1)
+    energy = np.einsum("jcn,jcn->jc", high, high, dtype=np.float64)[..., None]
     total = energy.sum(axis=0)
     shares = np.where(total > 0, energy / np.where(total > 0, total, 1.0), 1.0 / len(stems))
     restored: NDArray[Any] = stems + shares.astype(mixture.dtype) * residue

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MODEL", "Separator", "separate"]
 
 DEFAULT_MODEL = "nmf-music4"
-_DEFAULT_PHASE = "wiener"
+_DEFAULT_PHASE = "auto"
 _DEFAULT_ITERATIONS = 15
 # Peak memory of a chunk, measured: per bin of all stems, and per sample of all stems and the mixture.
 _BYTES_PER_BIN = 40
@@ -37,8 +37,9 @@ class Separator:
     """A model that is loaded once and takes any number of mixtures apart.
 
     Every chunk goes through STFT, nonnegative matrix factorisation with the spectra of the model, Wiener
-    filter, phase recovery and inverse STFT; what then is missing from the mixture is shared out by the
-    energies of the stems. Channels are treated alike, each on its own.
+    filter, phase recovery and inverse STFT; what then is missing from the mixture is shared out. The
+    factorisation is that of the channels' mean magnitude, so all channels get the same mask, and a stem stays
+    where it was in the stereo image.
 
     Parameters
     ----------
@@ -183,10 +184,14 @@ class Separator:
             return self.stems
         return tuple(dict.fromkeys(choice("stems", stem, self.stems) for stem in stems))
 
-    def _bins(self, sample_rate: float) -> int:
-        """Return how many bins there are below the Nyquist frequency of the audio."""
+    def _magnitudes(self, X: NDArray[Any], sample_rate: float) -> NDArray[Any]:
+        """Return the magnitude of every stem, (channels, stems, freq, frames): the same in every channel."""
         bins = self.dictionary.bins
-        return min(bins, math.ceil(bins * sample_rate / self.dictionary.sample_rate))
+        # Above the Nyquist frequency of the audio there is nothing to be explained.
+        heard = min(bins, math.ceil(bins * sample_rate / self.dictionary.sample_rate))
+        mean = np.abs(X).mean(axis=0, keepdims=True)
+        V = self.dictionary.magnitudes(mean, n_iter=self.fit_iterations, bins=heard)
+        return np.broadcast_to(V, (len(X), *V.shape[1:]))
 
     def _plan(self, sample_rate: float, seconds: float) -> ChunkPlan:
         ratio = sample_rate / self.dictionary.sample_rate
@@ -205,7 +210,7 @@ class Separator:
         length = signal.shape[-1]
         X = stft(signal, **self._transform)
         tick(0.05)
-        V = self.dictionary.magnitudes(np.abs(X), n_iter=self.fit_iterations, bins=self._bins(sample_rate))
+        V = self._magnitudes(X, sample_rate)
         tick(0.5)
         if self.phase != "wiener":
             V = np.abs(wiener(X, V))

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import importlib.util
 import signal
 import sys
 import threading
@@ -82,10 +81,6 @@ def _module(name: str) -> ModuleType:
     return importlib.import_module(f"phasewise.cli.{name}")
 
 
-def _exists(name: str) -> bool:
-    return importlib.util.find_spec(f"phasewise.cli.{name}") is not None
-
-
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return the whole parser, with the arguments of the sub-command in use filled in."""
     parser = argparse.ArgumentParser(
@@ -97,7 +92,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     named = next((word for word in arguments if not word.startswith("-")), None)
     # Only the command in use is imported; the list of all of them is needed for help and for typing errors.
-    for name in (named,) if named in COMMANDS else filter(_exists, COMMANDS):
+    for name in (named,) if named in COMMANDS else COMMANDS:
         module = _module(name)
         module.add_arguments(
             commands.add_parser(

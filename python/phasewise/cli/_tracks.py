@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import string
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,39 +37,40 @@ class Track:
 def find_tracks(paths: Sequence[str], *, exclude: Path) -> list[Track]:
     """Return the files that ``paths`` name; folders are searched for audio files, hidden ones left out.
 
-    Nothing below ``exclude``, the output folder, is taken from a folder: results are no inputs. Of two files
-    with the same name, e.g. ``song.wav`` and ``song.mp3``, each keeps its extension.
+    Nothing below ``exclude``, the output folder, is taken from a folder: results are no inputs. Where two
+    files would get the same name, ``song.wav`` and ``song.mp3`` keep their extensions, and ``one/mixture.wav``
+    and ``two/mixture.wav`` their folders.
 
     Raises
     ------
     ParameterError
-        If a folder holds no audio file, or two results would go to the same place.
+        If a folder holds no audio file.
     """
-    found: list[tuple[Path, Path]] = []
+    found: dict[Path, Track] = {}  # by their real paths: every file once
     for text in paths:
         path = Path(text)
-        if path.is_dir():
-            files = sorted(_audio_files(path, exclude.resolve()))
-            if not files:
-                raise ParameterError(
-                    f"{text}: no audio files in this folder (looked for {' '.join(EXTENSIONS)})."
-                )
-            found += [(file, file.relative_to(path)) for file in files]
-        else:
-            found.append((path, Path(path.name)))
-    # The same file may have been named twice, say by a wildcard and in its folder.
-    unique = {source.resolve(): (source, relative) for source, relative in found}
-    plain = [relative.with_suffix("").as_posix() for _, relative in unique.values()]
-    tracks: dict[str, Track] = {}
-    for (source, relative), name in zip(unique.values(), plain, strict=True):
-        name = relative.as_posix() if plain.count(name) > 1 else name
-        if name in tracks:
-            raise ParameterError(
-                f"{tracks[name].source} and {source} would both be written to {name!r}; separate them one "
-                f"after the other with different -o, or give the folder that holds both."
-            )
-        tracks[name] = Track(source, name)
-    return list(tracks.values())
+        files = sorted(_audio_files(path, exclude.resolve())) if path.is_dir() else [path]
+        if not files:
+            kinds = " ".join(EXTENSIONS)
+            raise ParameterError(f"{text}: no audio files in this folder (looked for {kinds}).")
+        for file in files:
+            name = file.relative_to(path) if path.is_dir() else Path(file.name)
+            found.setdefault(file.resolve(), Track(file, name.as_posix()))
+    return _named(list(found.values()))
+
+
+def _named(tracks: list[Track]) -> list[Track]:
+    """Drop extensions from the names where these differ otherwise, and add folders where they do not."""
+    full = [Path(os.path.abspath(track.source)) for track in tracks]
+    alike = Counter(path.with_suffix("") for path in full)
+    full = [path if alike[path.with_suffix("")] > 1 else path.with_suffix("") for path in full]
+    parts = [len(Path(track.name).parts) for track in tracks]
+    while True:
+        names = [Path(*path.parts[-n:]).as_posix() for path, n in zip(full, parts, strict=True)]
+        taken = Counter(names)
+        if len(taken) == len(names):
+            return [Track(track.source, name) for track, name in zip(tracks, names, strict=True)]
+        parts = [n + (taken[name] > 1) for n, name in zip(parts, names, strict=True)]
 
 
 def durations(tracks: Iterable[Track]) -> dict[str, float]:

@@ -47,9 +47,7 @@ def run(args: argparse.Namespace) -> int:
 def _collect() -> dict[str, Any]:
     from phasewise.config import build_info
 
-    table: dict[str, Any] = {
-        f"phasewise {key}" if key == "version" else key: v for key, v in build_info().items()
-    }
+    table = {"phasewise" if name == "version" else name: value for name, value in build_info().items()}
     table["python"] = f"{platform.python_version()} ({sys.executable})"
     table["platform"] = platform.platform()
     for name in _PACKAGES:
