@@ -67,8 +67,8 @@ def set_threads(n: int) -> None:
 
 def all_jobs(threads: int) -> Iterator[Callable[[], Job]]:
     """Yield makers of all jobs; a job is made when its turn comes, so that memory stays small."""
-    from . import inversion, transforms
+    from . import inversion, nmf, transforms
 
-    for module in (transforms, inversion):
+    for module in (transforms, inversion, nmf):
         for maker in module.JOBS:
             yield lambda maker=maker: maker(threads)  # type: ignore[misc]
