@@ -17,16 +17,13 @@ bool report(const Callback& callback, double fraction) {
   return !callback || (*callback)(fraction);
 }
 
+// The arrays that every call has, checked against each other.
 template <class T>
-bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
-               bool want_costs, const Callback& callback) {
-  NmfBatch<T> problem;
+NmfBatch<T> batch_of(const Array<T>& v, Array<T>& w, Array<T>& h) {
+  NmfBatch<T> problem{};
   problem.v = input(v, "v", 3);
   problem.w = output(w, "w", 3);
   problem.h = output(h, "h", 3);
-  double* cost = output(costs, "costs", 2);
-  std::uint64_t* iterations = output(done, "done", 1);
-  problem.costs = want_costs ? cost : nullptr;
   problem.batch = extent(v, 0);
   problem.frames = extent(v, 1);
   problem.freq = extent(v, 2);
@@ -34,6 +31,16 @@ bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, Array<double>& costs
   check(problem.frames > 0 && problem.freq > 0 && problem.rank > 0, "v and w must not be empty");
   check(extent(w, 0) == problem.batch && extent(w, 1) == problem.freq, "w must be (batch, freq, rank)");
   check(extent(h, 0) == problem.batch && extent(h, 1) == problem.frames && extent(h, 2) == problem.rank, "h must be (batch, frames, rank)");
+  return problem;
+}
+
+template <class T>
+bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
+               bool want_costs, const Callback& callback) {
+  NmfBatch<T> problem = batch_of(v, w, h);
+  double* cost = output(costs, "costs", 2);
+  std::uint64_t* iterations = output(done, "done", 1);
+  problem.costs = want_costs ? cost : nullptr;
   check(extent(costs, 0) == problem.batch && (!want_costs || extent(costs, 1) == options.iterations), "costs must be (batch, iterations)");
   check(extent(done, 0) == problem.batch, "done must be (batch)");
   const py::gil_scoped_release release;
@@ -42,6 +49,15 @@ bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, Array<double>& costs
   const bool finished = nmf(problem, options, [&](double fraction) { return report(callback, fraction); });
   std::copy(made.begin(), made.end(), iterations);
   return finished;
+}
+
+template <class T>
+void divergence(const Array<T>& v, Array<T>& w, Array<T>& h, double beta, Array<double>& out) {
+  NmfBatch<T> problem = batch_of(v, w, h);
+  problem.costs = output(out, "out", 1);
+  check(extent(out, 0) == problem.batch, "out must be (batch)");
+  const py::gil_scoped_release release;
+  nmf_divergence(problem, beta);
 }
 
 }  // namespace
@@ -61,6 +77,8 @@ void bind_nmf(py::module_& m) {
   const auto define = [&m](auto scalar) {
     m.def("nmf", &factorize<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
           py::arg("costs").noconvert(), py::arg("done").noconvert(), py::arg("options"), py::arg("want_costs"), py::arg("callback"));
+    m.def("nmf_divergence", &divergence<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
+          py::arg("beta"), py::arg("out").noconvert());
   };
   define(float{});
   define(double{});

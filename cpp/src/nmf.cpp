@@ -93,6 +93,8 @@ class Factorization {
     return static_cast<std::ptrdiff_t>(i);
   }
 
+  double divergence() { return current_cost().divergence; }
+
  private:
   struct Cost {
     double divergence, total;
@@ -312,7 +314,19 @@ bool nmf(const NmfBatch<T>& problem, const NmfOptions& options, const std::funct
   return true;
 }
 
+template <class T>
+void nmf_divergence(const NmfBatch<T>& problem, double beta) {
+  NmfOptions options;
+  options.beta = beta;
+  options.update_w = false;
+  NmfBatch<T> silent = problem;
+  silent.costs = nullptr;
+  for (std::size_t i = 0; i < problem.batch; ++i) problem.costs[i] = Factorization<T>(silent, i, options).divergence();
+}
+
 template bool nmf<float>(const NmfBatch<float>&, const NmfOptions&, const std::function<bool(double)>&);
 template bool nmf<double>(const NmfBatch<double>&, const NmfOptions&, const std::function<bool(double)>&);
+template void nmf_divergence<float>(const NmfBatch<float>&, double);
+template void nmf_divergence<double>(const NmfBatch<double>&, double);
 
 }  // namespace phasewise

@@ -21,6 +21,8 @@ _EXPORTS = {
     "istft": "transform",
     "STFT": "transform",
     "nmf": "factorization",
+    "NMF": "factorization",
+    "cluster_components": "factorization",
     "griffinlim": "phase.griffin_lim",
     "misi": "phase.inversion",
     "spectrogram_inversion": "phase.inversion",

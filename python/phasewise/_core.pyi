@@ -180,6 +180,22 @@ def nmf(
     want_costs: bool,
     callback: Callable[[float], bool] | None,
 ) -> bool: ...
+@overload
+def nmf_divergence(
+    v: NDArray[numpy.float32],
+    w: NDArray[numpy.float32],
+    h: NDArray[numpy.float32],
+    beta: float,
+    out: NDArray[numpy.float64],
+) -> None: ...
+@overload
+def nmf_divergence(
+    v: NDArray[numpy.float64],
+    w: NDArray[numpy.float64],
+    h: NDArray[numpy.float64],
+    beta: float,
+    out: NDArray[numpy.float64],
+) -> None: ...
 def num_threads() -> int: ...
 def set_isa(name: str) -> None: ...
 def set_num_threads(n: int) -> None: ...

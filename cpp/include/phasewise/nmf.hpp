@@ -34,4 +34,8 @@ struct NmfBatch {
 template <class T>
 bool nmf(const NmfBatch<T>& problem, const NmfOptions& options, const std::function<bool(double)>& progress);
 
+// Divergence of every V from its W H, without penalties; `costs` receives (batch) values.
+template <class T>
+void nmf_divergence(const NmfBatch<T>& problem, double beta);
+
 }  // namespace phasewise

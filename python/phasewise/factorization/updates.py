@@ -12,7 +12,7 @@ from phasewise import _core
 from phasewise._validate import generator, integer, magnitudes, number
 from phasewise.errors import Cancelled, ParameterError
 
-__all__ = ["factorize", "nmf"]
+__all__ = ["divergence", "factorize", "nmf"]
 
 
 def nmf(
@@ -159,6 +159,14 @@ def factorize(
         for row, made in zip(costs, done.astype(int), strict=True):
             row[made:] = row[made - 1]
     return done.reshape(batch), costs.reshape(*batch, costs.shape[-1])
+
+
+def divergence(V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], beta: float) -> NDArray[Any]:
+    """Return the divergence, of shape (...), of checked arrays that are frame-major as in `factorize`."""
+    v, w, h = (np.ascontiguousarray(a).reshape(-1, *a.shape[-2:]) for a in (V, W, H))
+    result = np.empty(len(v))
+    _core.nmf_divergence(v, w, h, beta, result)
+    return result.reshape(V.shape[:-2])
 
 
 def _factor(
