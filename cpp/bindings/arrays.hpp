@@ -7,6 +7,8 @@
 
 #include <complex>
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -50,6 +52,22 @@ T* output(Array<std::complex<T>>& array, const char* name, py::ssize_t ndim) {
 template <class A>
 std::size_t extent(const A& array, py::ssize_t axis) {
   return static_cast<std::size_t>(array.shape(axis));
+}
+
+template <class T>
+using Optional = std::optional<Array<T>>;
+
+template <class A>
+void check_shape(const A& array, std::initializer_list<std::size_t> shape, const char* name) {
+  py::ssize_t axis = 0;
+  for (const std::size_t n : shape)
+    if (extent(array, axis++) != n) throw std::invalid_argument(std::string(name) + " does not have the shape of the problem");
+}
+
+// Lets Ctrl-C stop a long run; called from it without the interpreter's lock.
+inline void check_signals() {
+  const py::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
 inline void check(bool condition, const char* message) {

@@ -1,8 +1,5 @@
 #include <pybind11/stl.h>
 
-#include <initializer_list>
-#include <optional>
-
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "phasewise/inversion.hpp"
@@ -11,29 +8,13 @@ namespace phasewise::bindings {
 namespace {
 
 template <class T>
-using Optional = std::optional<Array<T>>;
-
-// Lets Ctrl-C stop a long run between two iterations.
-void check_signals() {
-  const py::gil_scoped_acquire acquire;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-}
-
-template <class T>
-void check_shape(const T& array, std::initializer_list<std::size_t> shape, const char* name) {
-  py::ssize_t axis = 0;
-  for (const std::size_t n : shape)
-    if (extent(array, axis++) != n) throw std::invalid_argument(std::string(name) + " does not have the shape of the problem");
-}
-
-template <class T>
 void bind_invert(py::module_& m) {
   using Complex = std::complex<T>;
   m.def(
       "invert",
       [](const StftPlan<T>& plan, const Optional<Complex>& mixture, const Array<T>& magnitudes, const Optional<T>& weights,
          bool refresh_weights, Update update, bool mix_first, T alpha, T beta, T gamma, T sigma, T momentum, int n_iter,
-         std::size_t length, Array<Complex>& estimate, std::optional<Array<T>>& signal, std::optional<Array<double>>& cost) {
+         std::size_t length, Array<Complex>& estimate, Optional<T>& signal, Optional<double>& cost) {
         Inversion<T> p;
         p.plan = &plan;
         p.magnitudes = input(magnitudes, "magnitudes", 4);

@@ -1,6 +1,3 @@
-#include <initializer_list>
-#include <optional>
-
 #include <pybind11/stl.h>
 
 #include "arrays.hpp"
@@ -10,22 +7,6 @@
 
 namespace phasewise::bindings {
 namespace {
-
-template <class T>
-using Optional = std::optional<Array<T>>;
-
-// Lets Ctrl-C stop a long run.
-void check_signals() {
-  const py::gil_scoped_acquire acquire;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-}
-
-template <class A>
-void check_shape(const A& array, std::initializer_list<std::size_t> shape, const char* name) {
-  py::ssize_t axis = 0;
-  for (const std::size_t n : shape)
-    if (extent(array, axis++) != n) throw std::invalid_argument(std::string(name) + " does not have the shape of the problem");
-}
 
 // Phases as angles or as complex values; at most one is given.
 template <class T>

@@ -24,8 +24,7 @@ void bind_plan(py::module_& m, const char* name) {
              const T* x = input(signal, "signal", 2);
              T* y = output(out, "out", 3);
              const std::size_t batch = extent(signal, 0), samples = extent(signal, 1);
-             check(extent(out, 0) == batch && extent(out, 1) == plan.frames(samples) && extent(out, 2) == plan.bins(),
-                   "out must be (batch, frames, bins)");
+             check_shape(out, {batch, plan.frames(samples), plan.bins()}, "out");
              const py::gil_scoped_release release;
              plan.analyze(x, batch, samples, y);
            },
@@ -35,8 +34,7 @@ void bind_plan(py::module_& m, const char* name) {
              const T* x = input(signal, "signal", 2);
              T* y = output(out, "out", 3);
              const std::size_t batch = extent(signal, 0), samples = extent(signal, 1);
-             check(extent(out, 0) == batch && extent(out, 1) == plan.frames(samples) && extent(out, 2) == plan.bins(),
-                   "out must be (batch, frames, bins)");
+             check_shape(out, {batch, plan.frames(samples), plan.bins()}, "out");
              const py::gil_scoped_release release;
              plan.analyze_magnitude(x, batch, samples, power, y);
            },
@@ -46,7 +44,8 @@ void bind_plan(py::module_& m, const char* name) {
              const T* x = input(spectrum, "spectrum", 3);
              T* y = output(out, "out", 2);
              const std::size_t batch = extent(spectrum, 0), frames = extent(spectrum, 1), length = extent(out, 1);
-             check(extent(out, 0) == batch && extent(spectrum, 2) == plan.bins(), "spectrum must be (batch, frames, bins)");
+             check_shape(spectrum, {batch, frames, plan.bins()}, "spectrum");
+             check_shape(out, {batch, length}, "out");
              const py::gil_scoped_release release;
              plan.synthesize(x, batch, frames, length, y);
            },
@@ -56,9 +55,9 @@ void bind_plan(py::module_& m, const char* name) {
              const T* x = input(spectrum, "spectrum", 3);
              T* y = output(out, "out", 3);
              const std::size_t batch = extent(spectrum, 0), frames = extent(spectrum, 1);
-             check(extent(spectrum, 2) == plan.bins() && plan.frames(length) == frames, "spectrum must be (batch, frames, bins)");
-             check(extent(out, 0) == batch && extent(out, 1) == frames && extent(out, 2) == plan.bins() && x != y,
-                   "out must be another array like spectrum");
+             check_shape(spectrum, {batch, plan.frames(length), plan.bins()}, "spectrum");
+             check_shape(out, {batch, frames, plan.bins()}, "out");
+             check(x != y, "out must be another array than spectrum");
              const py::gil_scoped_release release;
              plan.project(x, batch, frames, length, y);
            },
@@ -68,8 +67,8 @@ void bind_plan(py::module_& m, const char* name) {
              const T* x = input(spectrum, "spectrum", 3);
              T* y = output(out, "out", 2);
              const std::size_t batch = extent(spectrum, 0), samples = extent(out, 1);
-             check(extent(out, 0) == batch && extent(spectrum, 1) == plan.frames(samples) && extent(spectrum, 2) == plan.bins(),
-                   "spectrum must be (batch, frames, bins)");
+             check_shape(spectrum, {batch, plan.frames(samples), plan.bins()}, "spectrum");
+             check_shape(out, {batch, samples}, "out");
              const py::gil_scoped_release release;
              plan.analyze_adjoint(x, batch, samples, y);
            },
@@ -79,7 +78,7 @@ void bind_plan(py::module_& m, const char* name) {
              const T* x = input(signal, "signal", 2);
              T* y = output(out, "out", 3);
              const std::size_t batch = extent(signal, 0), length = extent(signal, 1), frames = extent(out, 1);
-             check(extent(out, 0) == batch && extent(out, 2) == plan.bins(), "out must be (batch, frames, bins)");
+             check_shape(out, {batch, frames, plan.bins()}, "out");
              const py::gil_scoped_release release;
              plan.synthesize_adjoint(x, batch, frames, length, y);
            },

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import phasewise as pw
-from phasewise.phase.inversion import mixing_weights
 from phasewise.phase.registry import ALGORITHMS, AUTO
+from phasewise.phase.weights import mixing_shares
 from phasewise.reference import inversion as twin
 from tolerances import relative_error, tolerance
 
@@ -186,17 +186,17 @@ def test_more_iterations_recover_known_sources():
 def test_mixing_weights():
     V = np.random.default_rng(0).uniform(0, 1, (2, 3, 5, 4))
     V[..., 2, 1] = 0
-    assert mixing_weights(V, "equal") is None
+    assert mixing_shares(V, "equal") is None
     for kind in ("magnitude", "wiener", 0.3, [1.0, 2.0, 0.0], V + 1):
-        shares = mixing_weights(V, kind)
+        shares = mixing_shares(V, kind)
         np.testing.assert_allclose(shares.sum(axis=-3), 1, atol=1e-14)
         np.testing.assert_allclose(shares, twin.mixing_weights(V, kind), atol=1e-14)
     with pytest.raises(pw.ParameterError, match="mixing_weights must be one of 'equal'"):
-        mixing_weights(V, "fair")
+        mixing_shares(V, "fair")
     with pytest.raises(pw.ParameterError, match="finite and nonnegative"):
-        mixing_weights(V, [1.0, -2.0, 0.0])
+        mixing_shares(V, [1.0, -2.0, 0.0])
     with pytest.raises(pw.ParameterError, match="must broadcast"):
-        mixing_weights(V, [1.0, 2.0])
+        mixing_shares(V, [1.0, 2.0])
 
 
 def test_auto_is_an_algorithm(problem):

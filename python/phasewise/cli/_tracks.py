@@ -38,8 +38,8 @@ def find_tracks(paths: Sequence[str], *, exclude: Path) -> list[Track]:
     """Return the files that ``paths`` name; folders are searched for audio files, hidden ones left out.
 
     Nothing below ``exclude``, the output folder, is taken from a folder: results are no inputs. Where two
-    files would get the same name, ``song.wav`` and ``song.mp3`` keep their extensions, and ``one/mixture.wav``
-    and ``two/mixture.wav`` their folders.
+    files would get the same name, ``song.wav`` and ``song.mp3`` keep their extensions, and
+    ``one/mixture.wav`` and ``two/mixture.wav`` their folders.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from phasewise._validate import complex_array, integer
 from phasewise._validate import magnitudes as magnitude_array
 from phasewise.errors import ParameterError
 from phasewise.phase._problem import broadcasts, frame_major
-from phasewise.phase.inversion import mixing_weights
+from phasewise.phase.weights import mixing_shares
 
 __all__ = ["Mixture", "fft_length", "onset_frames", "phase_argument", "spectra", "weighting"]
 
@@ -100,7 +100,7 @@ def weighting(
     """Return how the core weighs the sources, and the shares (batch, source, frames, freq) if by an array."""
     if isinstance(weights, str | int | float) and weights in _WEIGHTINGS:
         return _WEIGHTINGS[weights], None
-    shares = mixing_weights(V, weights)
+    shares = mixing_shares(V, weights)
     if shares is None:
         return _core.Weighting.equal, None
     return _core.Weighting.given, frame_major(shares, 3, V.dtype)

@@ -26,7 +26,6 @@ from phasewise._framing import framing
 from phasewise._validate import choice, complex_array, integer, magnitudes, number
 from phasewise.errors import ParameterError
 from phasewise.phase._problem import (
-    broadcasts,
     frame_major,
     generator,
     length_for,
@@ -37,11 +36,11 @@ from phasewise.phase._problem import (
     update_named,
 )
 from phasewise.phase.registry import mixture_algorithm
+from phasewise.phase.weights import mixing_shares
 from phasewise.windows import WindowSpec
 
-__all__ = ["misi", "mixing_weights", "spectrogram_inversion"]
+__all__ = ["misi", "spectrogram_inversion"]
 
-_EXPONENTS = {"equal": 0.0, "magnitude": 1.0, "wiener": 2.0, "refreshed": 1.0}
 _INITS = ("mixture", "wiener", "random", "sinusoidal", "auto")
 
 
@@ -131,8 +130,7 @@ def spectrogram_inversion(
         "center": center,
     }
     problem = _Problem(mixture, magnitudes, transform, length)
-    weights = mixing_weights
-    return problem.solve(algo, n_iter, consistency_weight, init, weights, relaxation, return_cost, rng)
+    return problem.solve(algo, n_iter, consistency_weight, init, mixing_weights, relaxation, return_cost, rng)
 
 
 def misi(
@@ -187,46 +185,6 @@ def misi(
     return problem.solve("MISI", n_iter, 1.0, init, mixing_weights, None, return_cost, rng, mix_first)
 
 
-def mixing_weights(V: NDArray[Any], kind: str | float | ArrayLike) -> NDArray[Any] | None:
-    """Return shares of the mixing error like ``V`` (..., source, freq, frames), or None for equal ones.
-
-    ``kind`` is a name, an exponent of ``V``, one nonnegative weight per source, or an array that broadcasts
-    to ``V``. Bins in which all weights are zero get equal shares.
-    """
-    if isinstance(kind, str):
-        kind = _EXPONENTS[choice("mixing_weights", kind, _EXPONENTS)]
-    given = np.asarray(kind, dtype=np.float64)
-    if given.ndim == 0:
-        exponent = number("mixing_weights", given, minimum=0.0)
-        if exponent == 0:
-            return None
-        # Relative to the loudest source, so that powers neither overflow nor vanish.
-        largest = V.max(axis=-3, keepdims=True)
-        raw = V / np.where(largest > 0, largest, 1)
-        if exponent == 0.5:
-            np.sqrt(raw, out=raw)
-        elif exponent != 1:
-            np.power(raw, exponent, out=raw)
-    else:
-        if given.ndim == 1:
-            given = given[:, None, None]
-        if given.shape[-3] != V.shape[-3] or not broadcasts(given.shape, V.shape):
-            raise ParameterError(
-                f"mixing_weights must broadcast to the magnitudes' shape {V.shape}, got {given.shape}."
-            )
-        if not np.isfinite(given).all() or given.min() < 0:
-            raise ParameterError("mixing_weights must be finite and nonnegative.")
-        raw = np.empty_like(V)
-        raw[...] = given
-    total = raw.sum(axis=-3, keepdims=True)
-    empty = total == 0
-    if empty.any():
-        raw += empty
-        total = total + V.shape[-3] * empty
-    raw /= total
-    return raw
-
-
 class _Problem:
     """A mixture and the magnitudes of its sources, checked and of one precision."""
 
@@ -275,7 +233,7 @@ class _Problem:
             return (start, self.mixing_error(start)[..., None]) if return_cost else start
 
         kind = entry.weights if weights is None else weights
-        shares = mixing_weights(self.V, kind)
+        shares = mixing_shares(self.V, kind)
         refresh = isinstance(kind, str) and kind == "refreshed"
         estimate = frame_major(start, 3, self.complex)
         cost = np.empty((estimate.shape[0], n_iter)) if return_cost else None
