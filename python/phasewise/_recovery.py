@@ -13,7 +13,7 @@ __all__ = ["Recovery", "algorithm_name"]
 
 _WIENER = "wiener"
 _UNWRAPPED = "PU-Iter"
-_STARTS = ("mixture", "wiener", "sinusoidal", "random")
+_STARTS = ("mixture", "sinusoidal", "random")
 # A compromise of mixing and consistency. From phases that are usable already, those of the mixture or of
 # given stems, it gained where there was something to gain, and lost least. Reflections need good magnitudes.
 _BEST = "Mix+Incons"
@@ -39,7 +39,7 @@ class Recovery:
         more.
     n_iter : int
         Iterations of the others.
-    init : {"mixture", "wiener", "sinusoidal", "random"}
+    init : {"mixture", "sinusoidal", "random"}
         Their start.
     transform : dict
         ``n_fft``, ``hop_length`` and ``window`` of the STFT.

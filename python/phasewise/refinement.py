@@ -19,8 +19,8 @@ __all__ = ["Refiner", "refine"]
 _DEFAULT_RATE = 44100.0
 _WINDOW_SECONDS = 0.046
 # Peak memory of a chunk, measured: per bin and per sample of every stem.
-_BYTES_PER_BIN = 48
-_BYTES_PER_SAMPLE = 24
+_BYTES_PER_BIN = 56
+_BYTES_PER_SAMPLE = 14
 
 
 class Refiner:

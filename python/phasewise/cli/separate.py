@@ -26,10 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--phase", metavar="ALGO", help="phase recovery: wiener, MISI, RAAR... (the model's best)"
     )
-    parser.add_argument("--n-iter", type=int, metavar="N", help="iterations of the phase recovery (15)")
+    parser.add_argument(
+        "--n-iter", type=int, metavar="N", help="its iterations (5 if --phase is left out, else 15)"
+    )
     parser.add_argument(
         "--init",
-        choices=("mixture", "wiener", "sinusoidal", "random"),
+        choices=("mixture", "sinusoidal", "random"),
         default="mixture",
         help="its start (mixture)",
     )
