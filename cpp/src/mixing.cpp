@@ -1,7 +1,6 @@
 #include "phasewise/mixing.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "phasewise/aligned.hpp"
 #include "phasewise/threads.hpp"
@@ -20,7 +19,7 @@ class MixingRun {
       : p_(problem),
         kernels_(phase_kernels<T>(active_isa())),
         blocks_((p_.bins + block_bins - 1) / block_bins),
-        table_(p_.hop > 0 ? p_.batch * p_.sources : 0, p_.frames, p_.bins, p_.n_fft, p_.hop),
+        table_(p_.hop > 0 ? p_.batch * p_.sources : 0, p_.frames, p_.bins, p_.n_fft, p_.hop, true),
         phasors_(2 * p_.batch * p_.sources * p_.bins),
         bin_weights_(p_.bins, 2.0),
         cost_(p_.cost != nullptr ? p_.batch * blocks_ * p_.n_iter : 0) {
@@ -83,9 +82,9 @@ class MixingRun {
         if (!restart && p_.hop > 0) {
           starts[j] = PhaseStart::turned;
           T *re = turn_re + j * block_bins, *im = turn_im + j * block_bins;
-          table_.for_each(row, t, first, first + count, [&](std::size_t from, std::size_t to, double cycles) {
-            std::fill(re + (from - first), re + (to - first), static_cast<T>(std::cos(two_pi * cycles)));
-            std::fill(im + (from - first), im + (to - first), static_cast<T>(std::sin(two_pi * cycles)));
+          table_.for_each(row, t, first, first + count, [&](std::size_t from, std::size_t to, std::size_t region) {
+            std::fill(re + (from - first), re + (to - first), table_.turn_re(region));
+            std::fill(im + (from - first), im + (to - first), table_.turn_im(region));
           });
         } else {
           starts[j] = given(restart ? p_.onset_phase : p_.start_phase, (row * p_.frames + t) * p_.bins + first, count,
@@ -106,10 +105,9 @@ class MixingRun {
     if (phase.complex) {
       kernels_.phasors(phase.values + 2 * offset, re, im, count);
     } else {
-      for (std::size_t k = 0; k < count; ++k) {
-        re[k] = std::cos(phase.values[offset + k]);
-        im[k] = std::sin(phase.values[offset + k]);
-      }
+      double cycles[block_bins];
+      for (std::size_t k = 0; k < count; ++k) cycles[k] = static_cast<double>(phase.values[offset + k]) / two_pi;
+      kernels_.turns(cycles, re, im, count);
     }
     return PhaseStart::state;
   }

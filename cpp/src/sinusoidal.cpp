@@ -29,58 +29,67 @@ double peak_frequency(const T* v, std::size_t k) {
 }  // namespace
 
 template <class T>
-std::size_t find_regions(const T* v, std::size_t bins, std::size_t n_fft, std::size_t hop, Region* regions) {
-  const auto cycles = [&](double bin) { return fraction(static_cast<double>(hop) * bin / static_cast<double>(n_fft)); };
-  const T threshold = static_cast<T>(peak_height) * *std::max_element(v, v + bins);
-  std::size_t count = 0, last = 0;
-  for (std::size_t k = 1; k + 1 < bins; ++k) {
-    if (!(v[k] > v[k - 1]) || v[k] < threshold) continue;
-    std::size_t next = k + 1;  // a plateau counts as a peak at its first bin
-    while (next < bins && v[next] == v[k]) ++next;
-    if (next == bins || v[next] > v[k]) {
-      k = next - 1;
-      continue;
-    }
-    if (count > 0) {
-      const double before = static_cast<double>(v[last]), here = static_cast<double>(v[k]);
-      regions[count - 1].end = last + static_cast<std::size_t>(std::floor(static_cast<double>(k - last) * (before / (before + here)))) + 1;
-    }
-    regions[count++] = {bins, cycles(peak_frequency(v, k))};
-    last = k;
-    k = next - 1;
-  }
-  if (count > 0) return count;
-  for (std::size_t k = 0; k < bins; ++k) regions[k] = {k + 1, cycles(static_cast<double>(k))};
-  return bins;
-}
-
-template <class T>
-RegionTable<T>::RegionTable(std::size_t rows, std::size_t frames, std::size_t bins, std::size_t n_fft, std::size_t hop)
+RegionTable<T>::RegionTable(std::size_t rows, std::size_t frames, std::size_t bins, std::size_t n_fft, std::size_t hop, bool with_turns)
     : rows_(rows),
       frames_(frames),
       bins_(bins),
       n_fft_(n_fft),
       hop_(hop),
       frames_at_once_(std::clamp<std::size_t>(64 / std::max<std::size_t>(rows, 1), 1, 16)),
-      regions_(rows * frames_at_once_ * bins),
-      counts_(rows * frames_at_once_) {}
+      kernels_(phase_kernels<T>(active_isa())),
+      counts_(rows * frames_at_once_),
+      ends_(counts_.size() * bins),
+      cycles_(ends_.size()),
+      turns_(with_turns ? 2 * ends_.size() : 0) {}
 
 template <class T>
 void RegionTable<T>::analyze(const T* magnitudes, std::size_t begin, std::size_t end) {
   parallel_for(rows_ * (end - begin), 1, [&](std::size_t first, std::size_t last) {
+    std::vector<std::uint32_t> summits(bins_ / 2 + 1);
     for (std::size_t i = first; i < last; ++i) {
       const std::size_t row = i / (end - begin), frame = begin + i % (end - begin);
-      const std::size_t slot = row * frames_at_once_ + frame % frames_at_once_;
-      counts_[slot] = find_regions(magnitudes + (row * frames_ + frame) * bins_, bins_, n_fft_, hop_, &regions_[slot * bins_]);
+      const std::size_t slot = row * frames_at_once_ + frame % frames_at_once_, offset = slot * bins_;
+      counts_[slot] = find_regions(magnitudes + (row * frames_ + frame) * bins_, offset, summits.data());
+      if (!turns_.empty())
+        kernels_.turns(&cycles_[offset], &turns_[offset], &turns_[cycles_.size() + offset], counts_[slot]);
     }
   });
+}
+
+template <class T>
+std::size_t RegionTable<T>::find_regions(const T* v, std::size_t offset, std::uint32_t* summits) {
+  std::uint32_t* ends = &ends_[offset];
+  double* cycles = &cycles_[offset];
+  const double hops = static_cast<double>(hop_) / static_cast<double>(n_fft_);
+  const std::size_t candidates = kernels_.summits(v, bins_, static_cast<T>(peak_height), summits);
+  std::size_t count = 0, last = 0;
+  for (std::size_t i = 0; i < candidates; ++i) {
+    const std::size_t k = summits[i];
+    std::size_t next = k + 1;  // a plateau counts as a peak, at its first bin, if it goes down behind
+    while (next < bins_ && v[next] == v[k]) ++next;
+    if (next == bins_ || v[next] > v[k]) continue;
+    if (count > 0) {
+      const double before = static_cast<double>(v[last]), here = static_cast<double>(v[k]);
+      const double share = static_cast<double>(k - last) * (before / (before + here));
+      ends[count - 1] = static_cast<std::uint32_t>(last + static_cast<std::size_t>(share) + 1);
+    }
+    ends[count] = static_cast<std::uint32_t>(bins_);
+    cycles[count++] = fraction(hops * peak_frequency(v, k));
+    last = k;
+  }
+  if (count > 0) return count;
+  for (std::size_t k = 0; k < bins_; ++k) {
+    ends[k] = static_cast<std::uint32_t>(k + 1);
+    cycles[k] = fraction(hops * static_cast<double>(k));
+  }
+  return bins_;
 }
 
 template <class T>
 void sinusoidal_phase(const SinusoidalPhase<T>& p) {
   // Cycles are added up in double precision whatever T is: rounding would drift over the frames.
   std::vector<double> cycles(p.batch * p.bins);
-  RegionTable<T> table(p.batch, p.frames, p.bins, p.n_fft, p.hop);
+  RegionTable<T> table(p.batch, p.frames, p.bins, p.n_fft, p.hop, false);
   const std::size_t blocks = (p.bins + block_bins - 1) / block_bins;
 
   const auto restart = [&](std::size_t b, std::size_t t, std::size_t begin, std::size_t end, double* sum) {
@@ -105,7 +114,8 @@ void sinusoidal_phase(const SinusoidalPhase<T>& p) {
           if (t == 0 || (p.onsets != nullptr && p.onsets[b * p.frames + t] != 0)) {
             restart(b, t, begin, end, sum);
           } else {
-            table.for_each(b, t, begin, end, [&](std::size_t from, std::size_t to, double advance) {
+            table.for_each(b, t, begin, end, [&](std::size_t from, std::size_t to, std::size_t region) {
+              const double advance = table.cycles(region);
               for (std::size_t k = from; k < to; ++k) sum[k] = wrapped(sum[k] + advance);
             });
           }
@@ -117,12 +127,9 @@ void sinusoidal_phase(const SinusoidalPhase<T>& p) {
   }
 }
 
-#define PW_INSTANTIATE(T)                                                                                        \
-  template std::size_t find_regions<T>(const T*, std::size_t, std::size_t, std::size_t, Region*);                \
-  template class RegionTable<T>;                                                                                 \
-  template void sinusoidal_phase<T>(const SinusoidalPhase<T>&);
-PW_INSTANTIATE(float)
-PW_INSTANTIATE(double)
-#undef PW_INSTANTIATE
+template class RegionTable<float>;
+template class RegionTable<double>;
+template void sinusoidal_phase<float>(const SinusoidalPhase<float>&);
+template void sinusoidal_phase<double>(const SinusoidalPhase<double>&);
 
 }  // namespace phasewise

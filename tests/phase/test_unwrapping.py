@@ -224,6 +224,20 @@ def test_only_the_phase_of_the_start_counts(rng):
     assert relative_error(mixing_iterations(X, V, phase[0, :1, :1], n_iter=5), expected) > 0.1  # broadcasts
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_angles_become_phasors(isa, dtype):
+    """Every quarter of a turn and its borders, far turns too."""
+    angles = np.concatenate([np.linspace(-20, 20, 4001), np.arange(-64, 65) * np.pi / 8, [1e5, -1e5]]).astype(
+        dtype
+    )
+    X, V = np.zeros((len(angles), 1), dtype=np.result_type(dtype, np.complex64)), np.ones((1, len(angles), 1))
+    S = mixing_iterations(X, V.astype(dtype), angles[:, None], n_iter=0)[0, :, 0]
+    expected = np.exp(1j * angles.astype(np.float64))
+    # The angle itself is known to half a unit in its last place.
+    allowed = 4 * np.finfo(dtype).eps + abs(angles) * np.finfo(np.float64).eps
+    assert (abs(S - expected) < allowed).all()
+
+
 # ---- PU-Iter ----------------------------------------------------------------------------------------------
 
 

@@ -5,53 +5,57 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
+
+#include "phasewise/dispatch.hpp"
 
 namespace phasewise {
 
-// Consecutive bins, from the end of the region before up to `end`, whose phases advance by `cycles` in [0, 1) per hop.
-struct Region {
-  std::size_t end;
-  double cycles;
-};
-
-// Splits one frame of magnitudes into regions and returns their number, at most `bins`. Peaks are local maxima of at least
-// 1 % of the largest magnitude, their frequencies the summits of parabolas through three log magnitudes; the border
-// between two peaks lies nearer the weaker one. Without a peak every bin advances with the frequency of its centre.
-template <class T>
-std::size_t find_regions(const T* magnitudes, std::size_t bins, std::size_t n_fft, std::size_t hop, Region* regions);
-
-// The regions of some neighbouring frames of `rows` spectrograms.
+// How the phases of neighbouring frames advance, for `rows` spectrograms. A frame is split into regions, each of which
+// advances with the frequency of its peak. Peaks are local maxima of at least 1 % of the frame's largest magnitude, their
+// frequencies the summits of parabolas through three log magnitudes; the border between two peaks lies nearer the weaker
+// one. In a frame without peaks every bin is a region of its own, at the frequency of its centre.
 template <class T>
 class RegionTable {
  public:
-  RegionTable(std::size_t rows, std::size_t frames, std::size_t bins, std::size_t n_fft, std::size_t hop);
+  // with_turns: the advances are wanted as phasors too.
+  RegionTable(std::size_t rows, std::size_t frames, std::size_t bins, std::size_t n_fft, std::size_t hop, bool with_turns);
+
   // Frames that the table has room for: few when there are many rows.
   std::size_t frames_at_once() const { return frames_at_once_; }
   // Analyses frames begin..end-1 of magnitudes (rows, frames, bins), end - begin <= frames_at_once().
   void analyze(const T* magnitudes, std::size_t begin, std::size_t end);
-  // Calls f(first, last, cycles) for the part of every region of a row's frame in bins begin..end-1.
+
+  // Calls f(first, last, region) for the part of every region of a row's frame that lies in bins begin..end-1.
   template <class F>
   void for_each(std::size_t row, std::size_t frame, std::size_t begin, std::size_t end, F&& f) const {
-    const std::size_t slot = row * frames_at_once_ + frame % frames_at_once_;
-    const Region* region = &regions_[slot * bins_];
-    std::size_t low = 0, high = counts_[slot];
+    const std::size_t slot = row * frames_at_once_ + frame % frames_at_once_, offset = slot * bins_;
+    std::size_t low = offset, high = offset + counts_[slot];
     while (low < high) {  // first region that ends beyond `begin`
       const std::size_t middle = (low + high) / 2;
-      if (region[middle].end > begin) high = middle;
+      if (ends_[middle] > begin) high = middle;
       else low = middle + 1;
     }
     for (; begin < end; ++low) {
-      const std::size_t stop = region[low].end < end ? region[low].end : end;
-      f(begin, stop, region[low].cycles);
+      const std::size_t stop = ends_[low] < end ? ends_[low] : end;
+      f(begin, stop, low);
       begin = stop;
     }
   }
+  double cycles(std::size_t region) const { return cycles_[region]; }  // in [0, 1) per hop
+  T turn_re(std::size_t region) const { return turns_[region]; }
+  T turn_im(std::size_t region) const { return turns_[cycles_.size() + region]; }
 
  private:
+  std::size_t find_regions(const T* v, std::size_t offset, std::uint32_t* summits);
+
   std::size_t rows_, frames_, bins_, n_fft_, hop_, frames_at_once_;
-  std::vector<Region> regions_;
+  const PhaseKernels<T>& kernels_;
   std::vector<std::size_t> counts_;
+  std::vector<std::uint32_t> ends_;  // (rows, frames_at_once, bins), as the next two
+  std::vector<double> cycles_;
+  std::vector<T> turns_;  // real parts, imaginary parts
 };
 
 // Phases that somebody gives: angles in radians, or complex values of which the angle counts.

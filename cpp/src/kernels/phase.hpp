@@ -10,6 +10,7 @@
 
 #include "partial.hpp"
 #include "phase_table.hpp"
+#include "vec_trig.hpp"
 
 namespace {
 
@@ -264,7 +265,7 @@ void mixing(const MixingBlock<T>& b) {
       for (std::size_t lane = 0; lane < tile; ++lane) b.cost[i] += b.lane_cost[i * tile + lane];
 }
 
-// ---- Wiener filter, phasors -----------------------------------------------------------------------------------------
+// ---- Wiener filter --------------------------------------------------------------------------------------------------
 template <class T>
 void wiener(const WienerBlock<T>& b) {
   using V = Vec<T, native_lanes<T>>;
@@ -279,6 +280,7 @@ void wiener(const WienerBlock<T>& b) {
   }
 }
 
+// ---- phasors and peaks ----------------------------------------------------------------------------------------------
 template <class T>
 void phasors(const T* values, T* re, T* im, std::size_t n) {
   using V = Vec<T, native_lanes<T>>;
@@ -290,8 +292,55 @@ void phasors(const T* values, T* re, T* im, std::size_t n) {
 }
 
 template <class T>
+void turns(const double* cycles, T* re, T* im, std::size_t n) {
+  using V = Vec<double, native_lanes<double>>;
+  for (std::size_t k = 0; k < n; k += V::lanes) {
+    const Complex<V> u = turn(load_part<V>(cycles + k, n - k));
+    double lane[2 * V::lanes];
+    u.re.store(lane);
+    u.im.store(lane + V::lanes);
+    for (std::size_t i = 0; i < V::lanes && k + i < n; ++i) {
+      re[k + i] = static_cast<T>(lane[i]);
+      im[k + i] = static_cast<T>(lane[V::lanes + i]);
+    }
+  }
+}
+
+template <class T>
+std::size_t summits(const T* v, std::size_t n, T height, std::uint32_t* bins) {
+  using V = Vec<T, native_lanes<T>>;
+  V largest[4] = {V::zero(), V::zero(), V::zero(), V::zero()};
+  std::size_t k = 0;
+  for (; k + 4 * V::lanes <= n; k += 4 * V::lanes)
+    static_for<4>([&](auto i) PW_LAMBDA { largest[i.value] = max(largest[i.value], V::load(v + k + i.value * V::lanes)); });
+  for (; k < n; k += V::lanes) largest[0] = max(largest[0], load_part<V>(v + k, n - k));
+  T lane[V::lanes], most = T(0);
+  max(max(largest[0], largest[1]), max(largest[2], largest[3])).store(lane);
+  for (const T x : lane) most = x > most ? x : most;
+  const T threshold = height * most;
+
+  // One byte per bin, written by plain comparisons that the compiler vectorises; most groups of eight hold no summit.
+  constexpr std::size_t group = 64;
+  std::size_t count = 0;
+  for (std::size_t start = 1; start + 1 < n; start += group) {
+    const std::size_t size = n - 1 - start < group ? n - 1 - start : group;
+    alignas(64) unsigned char flag[group] = {};
+    const T* p = v + start;
+    for (std::size_t i = 0; i < size; ++i) flag[i] = (p[i] > p[i - 1]) & (p[i] >= p[i + 1]) & (p[i] >= threshold);
+    for (std::size_t i = 0; i < size; i += 8) {
+      std::uint64_t eight;
+      std::memcpy(&eight, flag + i, 8);
+      if (eight == 0) continue;
+      for (std::size_t j = i; j < i + 8; ++j)
+        if (flag[j] != 0) bins[count++] = static_cast<std::uint32_t>(start + j);
+    }
+  }
+  return count;
+}
+
+template <class T>
 constexpr phasewise::PhaseKernels<T> phase_kernels() {
-  return {static_cast<std::size_t>(native_lanes<T> * mixing_parts), mixing<T>, wiener<T>, phasors<T>};
+  return {static_cast<std::size_t>(native_lanes<T> * mixing_parts), mixing<T>, wiener<T>, phasors<T>, turns<T>, summits<T>};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace phasewise {
 
@@ -64,6 +65,10 @@ struct PhaseKernels {
   void (*wiener)(const WienerBlock<T>&);
   // z/|z| of n complex values, 1 where z is 0
   void (*phasors)(const T* values, T* re, T* im, std::size_t n);
+  // exp(2 pi i c) of n numbers
+  void (*turns)(const double* cycles, T* re, T* im, std::size_t n);
+  // Lists the bins k with v[k-1] < v[k] >= v[k+1] and v[k] >= height * max(v); at most n / 2. Returns their number.
+  std::size_t (*summits)(const T* v, std::size_t n, T height, std::uint32_t* bins);
 };
 
 }  // namespace phasewise
