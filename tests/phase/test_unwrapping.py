@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import phasewise as pw
-from phasewise.phase.unwrapping import mixing_iterations
+from phasewise.phase import mixing_iterations
 from phasewise.reference import unwrapping as twin
 from tolerances import relative_error, tolerance
 

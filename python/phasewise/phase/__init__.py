@@ -1,1 +1,19 @@
+"""Phase recovery: of one spectrogram, of several from their mixture, and from models of the phase."""
 
+from phasewise.phase.griffin_lim import griffinlim
+from phasewise.phase.inversion import misi, spectrogram_inversion
+from phasewise.phase.onsets import detect_onsets
+from phasewise.phase.registry import ALGORITHMS
+from phasewise.phase.sinusoidal import sinusoidal_phase
+from phasewise.phase.unwrapping import mixing_iterations, pu_iter
+
+__all__ = [
+    "ALGORITHMS",
+    "detect_onsets",
+    "griffinlim",
+    "misi",
+    "mixing_iterations",
+    "pu_iter",
+    "sinusoidal_phase",
+    "spectrogram_inversion",
+]
