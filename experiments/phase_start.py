@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +20,10 @@ import numpy as np
 from phasewise import audio
 from phasewise.demo import Experiment, known_magnitude_table
 from phasewise.demo.experiments import CONSISTENT, MIXTURE_ONSETS, TRUE_ONSETS
+from results_file import replace_section
 
 SONGS = ("music_lithium", "music_band", "song_1_001", "song_1_002")
 SEED = 0
-BEGIN, END = "<!-- phase_start: written by experiments/phase_start.py -->", "<!-- end of phase_start -->"
 
 _INTRODUCTION = (
     "Mean SI-SDR in dB over the sources of a song. Mono mix-downs, 44.1 kHz, STFT 4096/1024 (Hann), true",
@@ -71,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for text, passed in checks.items():
         print(f"{'ok  ' if passed else 'FAIL'} {text}")
     if args.results:
-        replace_section(args.results, section(scores, checks))
+        replace_section(args.results, "phase_start", section(scores, checks))
     return 0 if all(checks.values()) else 1
 
 
@@ -110,7 +109,6 @@ def section(scores: dict[str, dict[str, float]], checks: dict[str, bool]) -> str
     mean = {name: float(np.mean([s[name] for s in scores.values()])) for name in COLUMNS}
     rows = [*scores.items(), ("**mean**", mean)]
     lines = [
-        BEGIN,
         "## Known magnitudes: the start of phase recovery",
         "",
         *_INTRODUCTION,
@@ -120,17 +118,8 @@ def section(scores: dict[str, dict[str, float]], checks: dict[str, bool]) -> str
         *(f"| {name} | " + " | ".join(f"{s[c]:.1f}" for c in COLUMNS) + " |" for name, s in rows),
         "",
         *(f"- {'holds' if passed else '**fails**'}: {text}" for text, passed in checks.items()),
-        END,
     ]
     return "\n".join(lines)
-
-
-def replace_section(path: Path, text: str) -> None:
-    """Put ``text`` in the place of the section that an earlier run wrote, or at the end of the file."""
-    old = path.read_text("utf-8") if path.exists() else "# Results\n"
-    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.S)
-    new = pattern.sub(lambda _: text, old) if pattern.search(old) else f"{old.rstrip()}\n\n{text}\n"
-    path.write_text(new, "utf-8")
 
 
 if __name__ == "__main__":
