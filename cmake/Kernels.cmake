@@ -17,6 +17,7 @@ function(phasewise_compile_options target)
 endfunction()
 
 set(PHASEWISE_LEVELS "baseline;avx2;avx512;neon" CACHE STRING "Instruction-set levels to build; baseline (neon on arm64) is needed")
+option(PHASEWISE_VECTORS "Use the vector extensions of GCC and Clang; OFF builds what compilers without them get" ON)
 
 function(_phasewise_add_level target isa vector_bytes flags sources)
   if(NOT isa IN_LIST PHASEWISE_LEVELS)
@@ -50,6 +51,8 @@ function(phasewise_add_kernels target)
   endif()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$" OR CMAKE_OSX_ARCHITECTURES MATCHES "arm64")
     _phasewise_add_level(${target} neon 16 "" "${ARGN}")
+  elseif(NOT PHASEWISE_VECTORS)
+    _phasewise_add_level(${target} baseline 0 "" "${ARGN}")
   elseif(MSVC AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     # Without the vector extensions the kernels run with one lane and the compiler vectorises what it can.
     _phasewise_add_level(${target} baseline 0 "" "${ARGN}")

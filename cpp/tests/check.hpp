@@ -1,12 +1,15 @@
 // The whole test framework.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <random>
 #include <vector>
 
 inline int failures = 0;
+
+constexpr double pi = 3.14159265358979323846;
 
 #define CHECK(condition, ...)                        \
   do {                                               \

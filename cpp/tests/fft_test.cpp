@@ -25,7 +25,7 @@ void compare(std::size_t n, Isa isa) {
   for (std::size_t k = 0; k < plan.bins(); ++k) {
     std::complex<double> expected = 0;
     for (std::size_t i = 0; i < n; ++i)
-      expected += window[i] * static_cast<double>(x[i]) * std::polar(1.0, -2 * M_PI * static_cast<double>(i * k % n) / static_cast<double>(n));
+      expected += window[i] * static_cast<double>(x[i]) * std::polar(1.0, -2 * pi * static_cast<double>(i * k % n) / static_cast<double>(n));
     worst = std::max(worst, std::abs(expected - std::complex<double>(spectrum[2 * k], spectrum[2 * k + 1])));
     CHECK(re[k] == spectrum[2 * k] && im[k] == spectrum[2 * k + 1], "planar and interleaved differ, n=%zu k=%zu", n, k);
     worst = std::max(worst, std::abs(std::norm(expected) - static_cast<double>(power[k])) / (1 + std::abs(expected)));

@@ -11,7 +11,7 @@ std::vector<T> run(Update update, std::size_t sources, bool mix_first, bool refr
   set_num_threads(threads);
   const std::size_t n_fft = 62, hop = 16, length = 1000, batch = 2;
   std::vector<double> window(n_fft);
-  for (std::size_t i = 0; i < n_fft; ++i) window[i] = 0.5 - 0.5 * std::cos(2 * M_PI * static_cast<double>(i) / static_cast<double>(n_fft));
+  for (std::size_t i = 0; i < n_fft; ++i) window[i] = 0.5 - 0.5 * std::cos(2 * pi * static_cast<double>(i) / static_cast<double>(n_fft));
   const StftPlan<T> plan(window.data(), n_fft, hop, Padding::zeros);
   const std::size_t frames = plan.frames(length), cells = batch * frames * plan.bins();
   auto estimate = noise<T>(2 * cells * sources, 3);

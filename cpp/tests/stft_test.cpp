@@ -9,7 +9,7 @@ using namespace phasewise;
 template <class T>
 void round_trip(std::size_t n_fft, std::size_t hop, Padding padding, std::size_t samples) {
   std::vector<double> window(n_fft);
-  for (std::size_t i = 0; i < n_fft; ++i) window[i] = 0.54 - 0.46 * std::cos(2 * M_PI * static_cast<double>(i) / static_cast<double>(n_fft));
+  for (std::size_t i = 0; i < n_fft; ++i) window[i] = 0.54 - 0.46 * std::cos(2 * pi * static_cast<double>(i) / static_cast<double>(n_fft));
   const StftPlan<T> plan(window.data(), n_fft, hop, padding);
   const std::size_t batch = 3, frames = plan.frames(samples);
   const auto signal = noise<T>(batch * samples, 1);

@@ -84,6 +84,8 @@ template <class T>
 PW_INLINE Vec<T, 1> reverse(Vec<T, 1> a) { return a; }
 template <class T>
 PW_INLINE T sum(Vec<T, 1> a) { return a.v; }
+template <class T>
+PW_INLINE void stream(Vec<T, 1> a, T* p) { a.store(p); }
 // (a0 b0 a1 b1 ...) and back
 template <class T>
 PW_INLINE void interleave(Vec<T, 1> a, Vec<T, 1> b, Vec<T, 1>& lo, Vec<T, 1>& hi) { lo = a; hi = b; }
@@ -134,8 +136,6 @@ struct Vec {
 };
 
 // Store past the caches, for results that nobody reads soon; p is aligned to the vector. Ends with stream_fence().
-template <class T>
-PW_INLINE void stream(Vec<T, 1> a, T* p) { a.store(p); }
 template <class T, int L>
 PW_INLINE void stream(Vec<T, L> a, T* p) {
 #if defined(__AVX512F__)
