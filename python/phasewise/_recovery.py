@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasewise._validate import choice, integer
+from phasewise.filters import wiener
+from phasewise.phase.inversion import spectrogram_inversion
+from phasewise.phase.registry import ALGORITHMS
+from phasewise.phase.unwrapping import pu_iter
 
 __all__ = ["Recovery", "algorithm_name"]
 
@@ -22,8 +26,6 @@ _CONSISTENCY_WEIGHT = 3.0
 
 def algorithm_name(argument: str, value: str) -> str:
     """Return the algorithm's name as the package spells it; upper and lower case do not matter."""
-    from phasewise.phase.registry import ALGORITHMS
-
     names = ("auto", _WIENER, *dict.fromkeys([*ALGORITHMS, _UNWRAPPED]))
     name = choice(argument, {name.lower(): name for name in names}.get(str(value).lower(), value), names)
     return _BEST if name == "auto" else name
@@ -75,18 +77,11 @@ class Recovery:
         """
         sources: NDArray[Any]
         if self.algorithm == _WIENER:
-            from phasewise.filters import wiener
-
             sources = wiener(mixture, magnitudes)
         elif self.algorithm == _UNWRAPPED:
-            from phasewise.phase.unwrapping import pu_iter
-
             options = {"n_iter": self.n_iter, "hop_length": self.transform["hop_length"]}
             sources = _mixed(pu_iter(mixture, magnitudes, **options), mixture, magnitudes)
         else:
-            from phasewise.phase.inversion import spectrogram_inversion
-            from phasewise.phase.registry import ALGORITHMS
-
             sources = spectrogram_inversion(
                 mixture,
                 magnitudes,

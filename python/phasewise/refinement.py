@@ -13,6 +13,7 @@ from phasewise._recovery import Recovery, algorithm_name
 from phasewise._stems import Callback, as_audio, rate, restore_sum, stream_chunks
 from phasewise._validate import integer, number
 from phasewise.errors import ParameterError
+from phasewise.transform import istft, stft
 
 __all__ = ["Refiner", "refine"]
 
@@ -193,8 +194,6 @@ def refine(
 
 
 def _refine_chunk(chunk: NDArray[Any], recovery: Recovery, tick: Callback) -> NDArray[Any]:
-    from phasewise.transform import istft, stft
-
     length = chunk.shape[-1]
     spectra = np.moveaxis(stft(chunk.astype(np.float32, copy=False), **recovery.transform), 0, 1)
     tick(0.1)

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +19,9 @@ from phasewise._recovery import Recovery, algorithm_name
 from phasewise._stems import Callback, as_audio, rate, restore_sum, stream_chunks
 from phasewise._validate import choice, integer, number
 from phasewise.audio.resampling import resample
-
-if TYPE_CHECKING:
-    from phasewise.dictionary import Dictionary
+from phasewise.dictionary import Dictionary
+from phasewise.filters import wiener
+from phasewise.transform import istft, stft
 
 __all__ = ["DEFAULT_MODEL", "Separator", "separate"]
 
@@ -204,9 +204,6 @@ class Separator:
     def _separate_chunk(
         self, mixture: NDArray[Any], sample_rate: float, rng: np.random.Generator, tick: Callback
     ) -> NDArray[Any]:
-        from phasewise.filters import wiener
-        from phasewise.transform import istft, stft
-
         own_rate = self.dictionary.sample_rate
         signal = resample(mixture.astype(np.float32, copy=False), sample_rate, own_rate)
         length = signal.shape[-1]
@@ -301,8 +298,6 @@ def separate(
 
 
 def _load(model: Any) -> tuple[Dictionary, str]:
-    from phasewise.dictionary import Dictionary
-
     if isinstance(model, Dictionary):
         return model, "custom"
     path = Path(model)

@@ -60,7 +60,7 @@ def test_refined_stems_sum_to_the_mixture(parts, refine, tmp_path, integers, bit
 
 def test_many_chunks(parts, refine, tmp_path, integers):
     files = parts(seconds=30, channels=1)
-    assert refine(*files, "--max-memory", "141M", "--n-iter", "2")[0] == 0
+    assert refine(*files, "--max-memory", "253M", "--n-iter", "2")[0] == 0
     out = tmp_path / "out" / "mixture"
     total = integers(out / "tone.wav") + integers(out / "noise.wav")
     np.testing.assert_array_equal(total, integers(files[0]))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from phasewise.cli._progress import Progress
 from phasewise.cli._tracks import Track
 from phasewise.errors import Cancelled, PhasewiseError
 
 __all__ = ["run_jobs"]
+
+_WAKE_SECONDS = 0.2
 
 Job = Callable[[Track, Callable[[float], bool]], None]
 
@@ -66,8 +68,12 @@ def _run_threads(
 ) -> None:
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            for future in [pool.submit(attempt, track) for track in tracks]:
-                future.result()
+            pending = {pool.submit(attempt, track) for track in tracks}
+            while pending:
+                # A signal may reach a worker's thread; it is handled when this one, the main thread, wakes.
+                done, pending = wait(pending, timeout=_WAKE_SECONDS, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

@@ -13,8 +13,8 @@ __all__ = ["Written", "chunk_seconds"]
 
 _LONGEST_CHUNK = 20.0
 _SHORTEST_CHUNK = 2.0
-# The interpreter with its libraries, the model, and blocks on their way from and to files.
-_BASE_MEMORY = 128 * 2**20
+# The interpreter with its libraries, the model, and the large blocks that the core keeps for the next chunk.
+_BASE_MEMORY = 240 * 2**20
 
 
 def chunk_seconds(budget: int, jobs: int, bytes_per_second: int) -> float:

@@ -33,7 +33,7 @@ class Progress:
         self._total = sum(lengths.values()) or 1.0
         self._fractions = dict.fromkeys(lengths, 0.0)
         self._json = as_json
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._bar = None if as_json or quiet or not sys.stderr.isatty() else _bar()
 
     def update(self, file: str, fraction: float) -> None:
@@ -42,7 +42,7 @@ class Progress:
             self._fractions[file] = fraction
             if self._bar is not None:
                 self._bar.show(self._overall())
-        self.event("progress", file, fraction=round(fraction, 4), overall=round(self._overall(), 4))
+            self.event("progress", file, fraction=round(fraction, 4), overall=round(self._overall(), 4))
 
     def event(self, event: str, file: str | None = None, **details: Any) -> None:
         """Write an event as a JSON line, where these are wanted."""
@@ -56,7 +56,7 @@ class Progress:
         """Report the end of a file: ``done``, ``skipped`` or ``failed``."""
         with self._lock:
             self._fractions[file] = 1.0
-        self.event(event, file, overall=round(self._overall(), 4), **details)
+            self.event(event, file, overall=round(self._overall(), 4), **details)
 
     def say(self, message: str) -> None:
         """Print a message on standard error, clear of the bar."""
