@@ -1,5 +1,3 @@
-#include <pybind11/stl.h>
-
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "phasewise/stft.hpp"
@@ -18,7 +16,6 @@ void bind_plan(py::module_& m, const char* name) {
            py::arg("window").noconvert(), py::arg("hop"), py::arg("padding"))
       .def("frames", &Plan::frames, py::arg("samples"))
       .def("samples", &Plan::samples, py::arg("frames"))
-      .def("overlap", &Plan::overlap, py::arg("frames"), py::arg("length"))
       .def("analyze",
            [](const Plan& plan, const Array<T>& signal, Array<Complex>& out) {
              const T* x = input(signal, "signal", 2);

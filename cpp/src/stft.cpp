@@ -18,16 +18,11 @@ std::size_t checked(std::size_t value, const char* what) {
   return value;
 }
 
-// Where the squared windows sum to less than this share of their largest sum, the overlap-add is left as it is.
-constexpr double negligible = 1e-11;
-
 }  // namespace
 
 template <class T>
 StftPlan<T>::StftPlan(const double* window, std::size_t n_fft, std::size_t hop, Padding padding)
-    : frame_(window, checked(n_fft, "n_fft")), hop_(checked(hop, "hop_length")), padding_(padding), squared_window_(n_fft) {
-  for (std::size_t i = 0; i < n_fft; ++i) squared_window_[i] = window[i] * window[i];
-}
+    : frame_(window, checked(n_fft, "n_fft")), hop_(checked(hop, "hop_length")), padding_(padding), gains_(window, n_fft, hop) {}
 
 template <class T>
 std::size_t StftPlan<T>::frames(std::size_t samples) const {
@@ -118,80 +113,7 @@ void StftPlan<T>::synthesize(const T* spectrum, std::size_t batch, std::size_t f
   });
 }
 
-template <class T>
-std::vector<double> StftPlan<T>::overlap(std::size_t frames, std::size_t length) const {
-  if (frames == 0) return {};
-  const std::size_t reach = std::min(lead() + length, n_fft() + hop_ * (frames - 1));
-  std::vector<double> energy(reach, 0.0);
-  for (std::size_t t = 0; t < frames && t * hop_ < reach; ++t)
-    for (std::size_t i = 0; i < n_fft() && t * hop_ + i < reach; ++i) energy[t * hop_ + i] += squared_window_[i];
-  energy.erase(energy.begin(), energy.begin() + static_cast<std::ptrdiff_t>(std::min(lead(), reach)));
-  return energy;
-}
-
-template <class T>
-OverlapGain<T>::OverlapGain(const std::vector<double>& squared, std::size_t hop, std::size_t frames) {
-  const std::size_t n = squared.size();
-  // Energy at a position when frames first..last exist.
-  const auto energy = [&](std::size_t position, std::size_t count) {
-    double total = 0;
-    const std::size_t first = position < n ? 0 : (position - n) / hop + 1;
-    for (std::size_t t = first; t < count && t * hop <= position; ++t) total += squared[position - t * hop];
-    return total;
-  };
-  const std::size_t reach = frames == 0 ? 0 : n + hop * (frames - 1), end_of_body = frames * hop;
-  const bool periodic = end_of_body > n;  // else: few frames, all of them in the head
-  body_begin_ = periodic ? n : reach;
-  body_end_ = periodic ? std::min(end_of_body, reach) : reach;
-  const std::size_t period = periodic ? hop * ((1023 + hop) / hop) : 0;
-  std::vector<double> head(body_begin_), body(period), tail(reach - body_end_);
-  for (std::size_t i = 0; i < head.size(); ++i) head[i] = energy(i, frames);
-  for (std::size_t i = 0; i < body.size(); ++i) body[i] = energy(n + i, frames + period / hop + 1);
-  for (std::size_t i = 0; i < tail.size(); ++i) tail[i] = energy(body_end_ + i, frames);
-  double largest = 0;
-  for (const auto* part : {&head, &body, &tail})
-    for (const double e : *part) largest = std::max(largest, e);
-  const auto gains = [&](const std::vector<double>& part) {
-    std::vector<T> result(part.size());
-    for (std::size_t i = 0; i < part.size(); ++i) result[i] = static_cast<T>(part[i] > negligible * largest ? 1.0 / part[i] : 1.0);
-    return result;
-  };
-  head_ = gains(head);
-  body_ = gains(body);
-  tail_ = gains(tail);
-}
-
-template <class T>
-void OverlapGain<T>::apply(const TransformKernels<T>& kernels, std::size_t position, std::size_t count, const T* in, T* out) const {
-  while (count > 0) {
-    const T* gain;
-    std::size_t room;
-    if (position < head_.size()) {
-      gain = head_.data() + position;
-      room = head_.size() - position;
-    } else if (position < body_end_) {
-      const std::size_t phase = (position - body_begin_) % body_.size();
-      gain = body_.data() + phase;
-      room = std::min(body_.size() - phase, body_end_ - position);
-    } else if (position - body_end_ < tail_.size()) {
-      gain = tail_.data() + (position - body_end_);
-      room = tail_.size() - (position - body_end_);
-    } else {  // beyond the last frame
-      std::fill(out, out + count, T(0));
-      return;
-    }
-    room = std::min(room, count);
-    kernels.multiply(in, gain, out, room);
-    position += room;
-    in += room;
-    out += room;
-    count -= room;
-  }
-}
-
 template class StftPlan<float>;
 template class StftPlan<double>;
-template class OverlapGain<float>;
-template class OverlapGain<double>;
 
 }  // namespace phasewise

@@ -20,7 +20,8 @@ Plan: TypeAlias = "_core.StftPlan32 | _core.StftPlan64"
 
 _PADDINGS = {"constant": _core.Padding.zeros, "reflect": _core.Padding.reflect, "edge": _core.Padding.edge}
 
-# A sample whose squared windows sum to less than this share of the largest sum cannot be recovered.
+# A sample cannot be recovered if its squared windows sum to less than this share of the largest sum that any
+# number of frames gives.
 _NEGLIGIBLE = 1e-11
 
 
@@ -106,21 +107,28 @@ def _first_gap(framing: Framing, frames: int, length: int) -> tuple[int, int, fl
     """Return (first sample, last sample, energy) of the first stretch without energy, or None."""
     n, hop = framing.n_fft, framing.hop_length
     lead = n // 2 if framing.center else 0
+    last_kept = min(lead + length, n + hop * (frames - 1)) - 1
+    # The gaps between frames that do not touch count as one position each, however large the hop is.
+    folded = min(hop, n + 1)
+    kept_end = (last_kept + 1) // hop * folded + min((last_kept + 1) % hop, folded)
     # Away from the ends the energy repeats with the hop: a few frames tell everything.
-    spare = max(0, frames - 2 * (-(-n // hop)) - 2)
+    spare = max(0, frames - 2 * (-(-n // folded)) - 2)
     few = frames - spare
-    energy = np.zeros(n + hop * (few - 1))
+    squared = framing.window**2
+    energy = np.zeros(n + folded * (few - 1))
     for t in range(few):
-        energy[t * hop : t * hop + n] += framing.window**2
-    kept_end = min(lead + length, n + hop * (frames - 1))
-    if kept_end > energy.size - n:  # the kept part reaches into the frames after the removed ones
-        kept_end = max(kept_end - spare * hop, energy.size - n) if spare else kept_end
+        energy[t * folded : t * folded + n] += squared
+    if spare and kept_end > energy.size - n:  # the kept part reaches into the frames after the removed ones
+        kept_end = max(kept_end - spare * folded, energy.size - n)
     kept = energy[lead:kept_end]
-    if kept.size == 0:
-        return None
-    empty = np.flatnonzero(kept < _NEGLIGIBLE * energy.max())
+    steady = np.pad(squared, (0, -n % folded)).reshape(-1, folded).sum(axis=0)
+    empty = np.flatnonzero(kept < _NEGLIGIBLE * steady.max())
     if empty.size == 0:
         return None
     breaks = np.flatnonzero(np.diff(empty) > 1)
     last = empty[breaks[0]] if breaks.size else empty[-1]
-    return int(empty[0]), int(last), float(kept[empty[0] : last + 1].min())
+    removed = spare * hop if lead + empty[0] >= few * folded else 0
+    start, end = (
+        removed + p // folded * hop + p % folded for p in (lead + int(empty[0]), lead + int(last) + 1)
+    )
+    return start - lead, min(end - 1, last_kept) - lead, float(kept[empty[0] : last + 1].min())

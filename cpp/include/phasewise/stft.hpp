@@ -5,28 +5,15 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
 #include "phasewise/fft.hpp"
+#include "phasewise/overlap_gain.hpp"
 
 namespace phasewise {
 
 // What lies beyond the ends of a signal. `none`: frames start at sample 0 and never leave the signal; otherwise frames
 // are centred: frame t is centred on sample t hop.
 enum class Padding { none, zeros, reflect, edge };
-
-// 1 / (sum of squared windows) by position, without storing it for every sample: away from the ends it is periodic.
-template <class T>
-class OverlapGain {
- public:
-  OverlapGain(const std::vector<double>& squared_window, std::size_t hop, std::size_t frames);
-  // out[i] = in[i] gain(position + i)
-  void apply(const TransformKernels<T>& kernels, std::size_t position, std::size_t count, const T* in, T* out) const;
-
- private:
-  std::size_t body_begin_, body_end_;
-  std::vector<T> head_, body_, tail_;
-};
 
 template <class T>
 class StftPlan {
@@ -59,7 +46,7 @@ class StftPlan {
   void synthesize(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* signal) const;
 
   // What normalises the overlap-add of `frames` frames.
-  OverlapGain<T> gain(std::size_t frames) const { return {squared_window_, hop_, frames}; }
+  OverlapGain<T> gain(std::size_t frames) const { return {gains_, frames}; }
 
   // The transform of the signal of `length` samples that synthesize() would give: the nearest consistent spectrogram.
   // The waveform never leaves the cache. frames(length) must be `frames`; out must not overlap spectrum.
@@ -70,9 +57,6 @@ class StftPlan {
   void analyze_adjoint(const T* spectrum, std::size_t batch, std::size_t samples, T* signal) const;
   void synthesize_adjoint(const T* signal, std::size_t batch, std::size_t frames, std::size_t length, T* spectrum) const;
 
-  // Sum of squared windows over `frames` frames, for the samples [0, length) that they reach.
-  std::vector<double> overlap(std::size_t frames, std::size_t length) const;
-
  private:
   // The sample of a signal of n samples that stands for sample i beyond its ends (reflect and edge).
   std::ptrdiff_t source_of(std::ptrdiff_t i, std::ptrdiff_t n) const;
@@ -80,7 +64,7 @@ class StftPlan {
   FramePlan<T> frame_;
   std::size_t hop_;
   Padding padding_;
-  std::vector<double> squared_window_;
+  OverlapGainTable<T> gains_;
 };
 
 // Overlap-adds frames into the positions [first, last), counted from the first sample of frame 0, and scales them by the

@@ -39,8 +39,9 @@ ALIASES = {
     "triangle": "bartlett",
 }
 
-# A sample is lost where the overlapped squared windows sum to less than this share of their maximum: division
-# would amplify rounding by more than 3e5. It is left unnormalised, which is next to 0.
+# A sample is lost where the overlapped squared windows sum to less than this share of the largest sum that
+# any number of frames gives: division would amplify rounding by more than 3e5. It is left unnormalised, which
+# is next to 0.
 ENERGY_FLOOR = 1e-11
 
 
@@ -126,7 +127,8 @@ def istft(
         covered = slice(t * hop_length, t * hop_length + n_fft)
         signal[..., covered] += frames[..., t, :]
         energy[covered] += w**2
-    known = energy > ENERGY_FLOOR * energy.max()
+    steady = np.pad(w**2, (0, -n_fft % hop_length)).reshape(-1, hop_length).sum(axis=0)
+    known = energy > ENERGY_FLOOR * steady.max()
     signal = signal / np.where(known, energy, 1.0)
 
     start = n_fft // 2 if center else 0
