@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -14,11 +15,21 @@ from phasewise._validate import choice, integer
 from phasewise.errors import ParameterError
 from phasewise.windows import WindowSpec, padded_window
 
-__all__ = ["Framing", "Plan", "framing"]
+__all__ = ["Framing", "PadMode", "Plan", "framing"]
 
 Plan: TypeAlias = "_core.StftPlan32 | _core.StftPlan64"
+PadMode: TypeAlias = "str | Callable[..., Any]"
 
-_PADDINGS = {"constant": _core.Padding.zeros, "reflect": _core.Padding.reflect, "edge": _core.Padding.edge}
+_PADDINGS = {
+    "constant": _core.Padding.zeros,
+    "reflect": _core.Padding.reflect,
+    "edge": _core.Padding.edge,
+    "empty": _core.Padding.zeros,  # numpy leaves these values undefined: zeros are a fair choice
+}
+# The core has no such paddings: numpy.pad makes them on a copy of the signal.
+_NUMPY_PADDINGS = ("symmetric", "linear_ramp")
+# Paddings of numpy that depend on samples far from the ends, which librosa refuses too.
+_GLOBAL_PADDINGS = ("wrap", "maximum", "mean", "median", "minimum")
 
 # A sample cannot be recovered if its squared windows sum to less than this share of the largest sum that any
 # number of frames gives.
@@ -33,7 +44,7 @@ class Framing:
     hop_length: int
     win_length: int
     center: bool
-    pad_mode: str
+    pad_mode: PadMode
     window: NDArray[np.float64] = field(compare=False, repr=False)
     window_key: bytes = field(repr=False)
 
@@ -45,6 +56,21 @@ class Framing:
     def plan(self, dtype: Any) -> Plan:
         """Return the plan for real scalars of ``dtype``, in the instruction set in use."""
         return _plan(self, np.dtype(dtype) == np.float64, _core.active_isa())
+
+    @property
+    def core_pads(self) -> bool:
+        """Whether the core makes the padding, or there is none."""
+        return not self.center or (isinstance(self.pad_mode, str) and self.pad_mode in _PADDINGS)
+
+    def padded(self, signal: NDArray[Any]) -> tuple[Framing, NDArray[Any]]:
+        """Return framing and signal for a plan: those given, or what is left after padding with numpy."""
+        self.frames(signal.shape[-1])
+        if self.core_pads:
+            return self, signal
+        half = self.n_fft // 2
+        mode: Any = self.pad_mode
+        longer = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(half, half)], mode=mode)
+        return replace(self, center=False, pad_mode="constant"), longer.astype(signal.dtype, copy=False)
 
     def frames(self, samples: int) -> int:
         """Return the number of frames of a signal, or explain why there is none."""
@@ -83,7 +109,7 @@ def framing(
     win_length: int | None = None,
     window: WindowSpec = "hann",
     center: bool = True,
-    pad_mode: str = "constant",
+    pad_mode: PadMode = "constant",
 ) -> Framing:
     """Check transform parameters and fill in the defaults of librosa."""
     n_fft = integer("n_fft", n_fft)
@@ -91,14 +117,27 @@ def framing(
     if win_length > n_fft:
         raise ParameterError(f"win_length must be at most n_fft={n_fft}, got {win_length}.")
     hop_length = max(1, win_length // 4) if hop_length is None else integer("hop_length", hop_length)
-    choice("pad_mode", pad_mode, _PADDINGS)
+    _check_padding(pad_mode, center)
     values = padded_window(window, win_length, n_fft)
     return Framing(n_fft, hop_length, win_length, bool(center), pad_mode, values, values.tobytes())
 
 
+def _check_padding(pad_mode: PadMode, center: bool) -> None:
+    known = (*_PADDINGS, *_NUMPY_PADDINGS)
+    if callable(pad_mode) or (not center and pad_mode in _GLOBAL_PADDINGS):
+        return
+    if pad_mode in _GLOBAL_PADDINGS:
+        raise ParameterError(
+            f"pad_mode={pad_mode!r} is not supported because it depends on the whole signal; use one of "
+            f"{', '.join(map(repr, known))} or a function for numpy.pad."
+        )
+    choice("pad_mode", pad_mode, known)
+
+
 @lru_cache(maxsize=64)
 def _plan(framing: Framing, double: bool, isa: str) -> Plan:
-    padding = _PADDINGS[framing.pad_mode] if framing.center else _core.Padding.none
+    mode: Any = framing.pad_mode if framing.core_pads else "constant"  # what synthesis does with all of them
+    padding = _PADDINGS[mode] if framing.center else _core.Padding.none
     return (_core.StftPlan64 if double else _core.StftPlan32)(framing.window, framing.hop_length, padding)
 
 

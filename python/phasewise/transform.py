@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from phasewise._framing import Framing, framing
+from phasewise._framing import Framing, PadMode, framing
 from phasewise._memory import empty
 from phasewise._validate import choice, complex_array, integer, real_array
 from phasewise.errors import ParameterError
@@ -37,7 +37,7 @@ def stft(
     window: WindowSpec = "hann",
     center: bool = True,
     dtype: DTypeLike | None = None,
-    pad_mode: str = "constant",
+    pad_mode: PadMode = "constant",
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Short-time Fourier transform.
@@ -57,11 +57,14 @@ def stft(
     center : bool
         Whether frame t is centred on sample ``t * hop_length`` (the signal is padded) or starts there.
     dtype : complex64 or complex128, optional
-        Precision of the computation and the result, by default that of `y`.
-    pad_mode : {"constant", "reflect", "edge"}
-        What lies beyond the ends of the signal when `center` is true; "constant" means zeros.
+        Precision of the computation and the result, by default that of `y`; the real types name the same
+        precisions.
+    pad_mode : {"constant", "reflect", "edge", "symmetric", "linear_ramp"} or callable
+        What lies beyond the ends of the signal when `center` is true, as in `numpy.pad`; "constant" means
+        zeros. The last two and callables pad a copy of the signal.
     out : complex array of shape (..., 1 + n_fft // 2, frames), optional
-        Where to put the result; more frames than needed are allowed and left alone.
+        Where to put the result; more frames than needed are allowed and left alone. It may have another
+        precision.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def stft(
     Raises
     ------
     ParameterError
-        For a signal shorter than one frame, non-finite samples, or parameters out of range.
+        For integer samples, a signal shorter than one frame, non-finite samples, or parameters out of range.
 
     Notes
     -----
@@ -105,12 +108,12 @@ def istft(
     n_fft : int > 0, optional
         By default ``2 * (S.shape[-2] - 1)``; needed for odd lengths.
     dtype : float32 or float64, optional
-        Precision, by default that of `S`.
+        Precision, by default that of `S`; the complex types name the same precisions.
     length : int > 0, optional
         Samples of the result (cut or filled with zeros); by default what the frames determine:
         ``hop_length * (frames - 1)``, plus ``n_fft`` without centring.
-    out : real array of shape (..., length), optional
-        Where to put the result.
+    out : float array of shape (..., length), optional
+        Where to put the result; it may have another precision.
     on_zero_overlap : {"raise", "mask"}
         What to do when window and hop leave samples without energy: raise, or leave these samples
         unnormalised.
@@ -156,7 +159,7 @@ class STFT:
         win_length: int | None = None,
         window: WindowSpec = "hann",
         center: bool = True,
-        pad_mode: str = "constant",
+        pad_mode: PadMode = "constant",
     ) -> None:
         self._framing = framing(n_fft, hop_length, win_length, window, center, pad_mode)
 
@@ -176,12 +179,11 @@ class STFT:
         self, y: ArrayLike, *, dtype: DTypeLike | None = None, out: NDArray[Any] | None = None
     ) -> NDArray[Any]:
         """Transform signals of shape (..., samples); see `stft`."""
-        signal = _signal(y, None if dtype is None else _precision(dtype, _REAL_OF, "complex64 or complex128"))
-        frames = self._framing.frames(signal.shape[-1])
-        result = _Result(
-            out, _COMPLEX_OF[signal.dtype], (*signal.shape[:-1], frames, self._framing.bins), frames
-        )
-        self._framing.plan(signal.dtype).analyze(_flat(signal, 1), _flat(result.memory, 2))
+        signal = _signal(y, None if dtype is None else _real_dtype(dtype, "complex64 or complex128"))
+        f, signal = self._framing.padded(signal)
+        frames = f.frames(signal.shape[-1])
+        result = _Result(out, _COMPLEX_OF[signal.dtype], (*signal.shape[:-1], frames, f.bins), frames)
+        f.plan(signal.dtype).analyze(_flat(signal, 1), _flat(result.memory, 2))
         return result.public()
 
     def magnitude(self, y: ArrayLike, power: float = 1.0) -> NDArray[Any]:
@@ -197,12 +199,11 @@ class STFT:
         -------
         array of shape (..., 1 + n_fft // 2, frames), real
         """
-        signal = _signal(y, None)
-        frames = self._framing.frames(signal.shape[-1])
         if not power > 0:
             raise ParameterError(f"power must be positive, got {power!r}.")
-        memory = empty((*signal.shape[:-1], frames, self._framing.bins), signal.dtype)
-        self._framing.plan(signal.dtype).analyze_magnitude(_flat(signal, 1), power == 2, _flat(memory, 2))
+        f, signal = self._framing.padded(_signal(y, None))
+        memory = empty((*signal.shape[:-1], f.frames(signal.shape[-1]), f.bins), signal.dtype)
+        f.plan(signal.dtype).analyze_magnitude(_flat(signal, 1), power == 2, _flat(memory, 2))
         if power not in (1, 2):
             np.power(memory, power, out=memory)
         return np.swapaxes(memory, -1, -2)
@@ -220,7 +221,7 @@ class STFT:
         choice("on_zero_overlap", on_zero_overlap, ("raise", "mask"))
         spectrum = complex_array("S", S)
         if dtype is not None:
-            spectrum = spectrum.astype(_precision(dtype, _COMPLEX_OF, "float32 or float64"), copy=False)
+            spectrum = spectrum.astype(_COMPLEX_OF[_real_dtype(dtype, "float32 or float64")], copy=False)
         f = self._framing
         self._check_bins(spectrum)
         frames = spectrum.shape[-1]
@@ -229,11 +230,12 @@ class STFT:
             f.check_overlap(frames, length)
         real = _REAL_OF[spectrum.dtype]
         shape = (*spectrum.shape[:-2], length)
-        if out is not None and (out.shape != shape or out.dtype != real):
+        if out is not None and (out.shape != shape or out.dtype.kind != "f"):
             raise ParameterError(
                 f"out must have shape {shape} and dtype {real}, got {out.shape} and {out.dtype}."
             )
-        memory = out if out is not None and out.flags.c_contiguous else empty(shape, real)
+        usable = out is not None and out.flags.c_contiguous and out.flags.writeable and out.dtype == real
+        memory = out if out is not None and usable else empty(shape, real)
         f.plan(real).synthesize(_flat(np.swapaxes(spectrum, -1, -2), 2), _flat(memory, 1))
         if out is None or memory is out:
             return memory
@@ -261,6 +263,8 @@ class STFT:
         if f.frames(samples) != frames:
             raise ParameterError(f"length={samples} makes {f.frames(samples)} frames, but S has {frames}.")
         f.check_overlap(frames, samples)
+        if not f.core_pads:
+            return self.analyze(self.synthesize(spectrum, samples))
         memory = empty((*spectrum.shape[:-2], frames, f.bins), spectrum.dtype)
         source = _flat(np.swapaxes(spectrum, -1, -2), 2)
         f.plan(_REAL_OF[spectrum.dtype]).project(source, samples, _flat(memory, 2))
@@ -287,6 +291,10 @@ class STFT:
         f = self._framing
         self._check_bins(spectrum)
         samples = integer("samples", samples)
+        if not f.core_pads:
+            raise ParameterError(
+                f"the adjoint is known for pad_mode 'constant', 'reflect' and 'edge', not for {f.pad_mode!r}."
+            )
         if f.frames(samples) != spectrum.shape[-1]:
             raise ParameterError(
                 f"samples={samples} makes {f.frames(samples)} frames, but S has {spectrum.shape[-1]}."
@@ -332,15 +340,22 @@ class STFT:
 # ---- arrays --------------------------------------------------------------------------------------
 
 
-def _precision(dtype: DTypeLike, known: dict[np.dtype[Any], np.dtype[Any]], text: str) -> np.dtype[Any]:
+def _real_dtype(dtype: DTypeLike, text: str) -> np.dtype[Any]:
+    """Return the real type of the precision that a real or complex type names."""
     given = np.dtype(dtype)
-    if given not in known:
+    if given not in _REAL_OF and given not in _COMPLEX_OF:
         raise ParameterError(f"dtype must be {text}, got {given}.")
-    return known[given]
+    return _REAL_OF.get(given, given)
 
 
 def _signal(y: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
-    signal = real_array("y", y)
+    samples = np.asarray(y)
+    if samples.dtype.kind in "iub":
+        raise ParameterError(
+            f"y must be floating-point, got dtype {samples.dtype}; convert and scale it, for int16 with "
+            "y.astype(numpy.float32) / 32768."
+        )
+    signal = real_array("y", samples)
     return signal if dtype is None else signal.astype(dtype, copy=False)
 
 
@@ -356,7 +371,7 @@ class _Result:
     def __init__(
         self, out: NDArray[Any] | None, dtype: np.dtype[Any], shape: tuple[int, ...], frames: int
     ) -> None:
-        self._out = self._view = None
+        self._view: NDArray[Any] | None = None
         if out is None:
             self.memory = empty(shape, dtype)
             return
@@ -365,16 +380,16 @@ class _Result:
             out.ndim != len(shape)
             or out.shape[:-1] != wanted[:-1]
             or out.shape[-1] < frames
-            or out.dtype != dtype
+            or out.dtype.kind != "c"
         ):
             raise ParameterError(
                 f"out must have shape {wanted} (or more frames) and dtype {dtype}, "
                 f"got {out.shape} and {out.dtype}."
             )
-        self._view = out[..., :frames]
-        self._out = out
+        self._view = out if out.shape == wanted else out[..., :frames]
         turned = np.swapaxes(self._view, -1, -2)
-        self.memory = turned if turned.flags.c_contiguous else empty(shape, dtype)
+        usable = turned.flags.c_contiguous and turned.flags.writeable and turned.dtype == dtype
+        self.memory = turned if usable else empty(shape, dtype)
 
     def public(self) -> NDArray[Any]:
         turned = np.swapaxes(self.memory, -1, -2)

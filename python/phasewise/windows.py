@@ -9,6 +9,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from phasewise.errors import ParameterError
 
 __all__ = ["WINDOWS", "WindowSpec", "get_window", "padded_window"]
 
-WindowSpec: TypeAlias = "str | tuple[Any, ...] | Callable[[int], ArrayLike] | ArrayLike"
+WindowSpec: TypeAlias = "str | float | tuple[Any, ...] | Callable[[int], ArrayLike] | ArrayLike"
 
 # sum_k (-1)^k a_k cos(2 pi k n / N)
 _COSINE_SUMS: dict[str, tuple[float, ...]] = {
@@ -106,9 +107,9 @@ def get_window(window: WindowSpec, win_length: int, *, fftbins: bool = True) -> 
 
     Parameters
     ----------
-    window : str, tuple, callable or array of shape (win_length,)
+    window : str, tuple, float, callable or array of shape (win_length,)
         Name (see ``phasewise.windows.WINDOWS``), ``(name, parameter)`` such as ``("kaiser", 8.6)``,
-        a function of the length, or the values themselves.
+        the beta of a Kaiser window, a function of the length, or the values themselves.
     win_length : int > 0
         Number of samples.
     fftbins : bool
@@ -125,6 +126,8 @@ def get_window(window: WindowSpec, win_length: int, *, fftbins: bool = True) -> 
         If the name is unknown, or the values have another length, are not finite or are all zero.
     """
     win_length = integer("win_length", win_length)
+    if isinstance(window, Real):
+        window = ("kaiser", float(window))
     if isinstance(window, (str, tuple)):
         name, *parameters = (window,) if isinstance(window, str) else window
         function = WINDOWS.get(_ALIASES.get(name, name)) if isinstance(name, str) else None
