@@ -340,7 +340,7 @@ def test_zero_overlap_raises_or_masks():
             {"pad_mode": "sideways"},
             "pad_mode must be one of 'constant', 'reflect', 'edge', .*; got 'sideways'",
         ),
-        ({"window": "hat"}, "window must be one of bartlett"),
+        ({"window": "hat"}, "window must be one of barthann"),
         ({"window": ("kaiser",)}, "wrong parameters"),
         ({"window": np.ones(7)}, r"window must have shape \(2048,\)"),
         ({"window": np.zeros(2048)}, "all its values are zero"),

@@ -41,7 +41,7 @@ _EXPORTS = {
     "DictionaryError": "errors",
     "Cancelled": "errors",
 }
-_MODULES = ("audio", "metrics", "phase", "reference", "errors")
+_MODULES = ("audio", "metrics", "phase", "reference", "errors", "windows")
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]
 
