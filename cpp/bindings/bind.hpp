@@ -10,5 +10,6 @@ void bind_memory(pybind11::module_& m);
 void bind_nmf(pybind11::module_& m);
 void bind_phase(pybind11::module_& m);
 void bind_stft(pybind11::module_& m);
+void bind_streaming(pybind11::module_& m);
 
 }  // namespace phasewise::bindings

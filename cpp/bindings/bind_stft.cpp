@@ -9,9 +9,9 @@ template <class T>
 void bind_plan(py::module_& m, const char* name) {
   using Plan = StftPlan<T>;
   using Complex = std::complex<T>;
-  py::class_<Plan>(m, name)
+  py::class_<Plan, std::shared_ptr<Plan>>(m, name)
       .def(py::init([](const Array<double>& window, std::size_t hop, Padding padding) {
-             return std::make_unique<Plan>(input(window, "window", 1), extent(window, 0), hop, padding);
+             return std::make_shared<Plan>(input(window, "window", 1), extent(window, 0), hop, padding);
            }),
            py::arg("window").noconvert(), py::arg("hop"), py::arg("padding"))
       .def("frames", &Plan::frames, py::arg("samples"))

@@ -35,6 +35,9 @@ class StftPlan {
   // Samples that `frames` frames determine: hop (frames - 1), plus n_fft if frames are not centred.
   std::size_t samples(std::size_t frames) const;
 
+  // The sample of a signal of n samples that stands for sample i beyond its ends (reflect and edge).
+  std::ptrdiff_t source_of(std::ptrdiff_t i, std::ptrdiff_t n) const;
+
   // The n_fft samples of frame t of a signal, in place or gathered into `side` (n_fft values).
   const T* frame_samples(const T* signal, std::size_t samples, std::size_t t, T* side) const;
 
@@ -58,9 +61,6 @@ class StftPlan {
   void synthesize_adjoint(const T* signal, std::size_t batch, std::size_t frames, std::size_t length, T* spectrum) const;
 
  private:
-  // The sample of a signal of n samples that stands for sample i beyond its ends (reflect and edge).
-  std::ptrdiff_t source_of(std::ptrdiff_t i, std::ptrdiff_t n) const;
-
   FramePlan<T> frame_;
   std::size_t hop_;
   Padding padding_;
