@@ -17,6 +17,7 @@ template <class T>
 void check_channels(const ChannelArray<T>& array, std::size_t channels, const char* name, py::ssize_t ndim) {
   if (array.ndim() != ndim || extent(array, 0) != channels)
     throw std::invalid_argument(std::string(name) + " must have " + std::to_string(ndim) + " axes, the first of " + std::to_string(channels));
+  if (array.size() == 0) return;  // any strides
   py::ssize_t stride = array.itemsize();
   for (py::ssize_t axis = ndim - 1; axis > 0; --axis) {
     check(array.shape(axis) <= 1 || array.strides(axis) == stride, "the channels of an array must be contiguous");

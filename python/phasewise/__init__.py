@@ -20,6 +20,8 @@ _EXPORTS = {
     "stft": "transform",
     "istft": "transform",
     "STFT": "transform",
+    "StreamingSTFT": "streaming",
+    "StreamingISTFT": "streaming",
     "nmf": "factorization",
     "NMF": "factorization",
     "cluster_components": "factorization",

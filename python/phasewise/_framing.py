@@ -53,6 +53,11 @@ class Framing:
         """Number of frequency bins, ``1 + n_fft // 2``."""
         return 1 + self.n_fft // 2
 
+    @property
+    def lead(self) -> int:
+        """Number of samples before the first one that frame 0 covers."""
+        return self.n_fft // 2 if self.center else 0
+
     def plan(self, dtype: Any) -> Plan:
         """Return the plan for real scalars of ``dtype``, in the instruction set in use."""
         return _plan(self, np.dtype(dtype) == np.float64, _core.active_isa())
@@ -72,14 +77,13 @@ class Framing:
         longer = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(half, half)], mode=mode)
         return replace(self, center=False, pad_mode="constant"), longer.astype(signal.dtype, copy=False)
 
-    def frames(self, samples: int) -> int:
+    def frames(self, samples: int, name: str = "y") -> int:
         """Return the number of frames of a signal, or explain why there is none."""
-        lead = self.n_fft // 2 if self.center else 0
-        covered = samples + 2 * lead
+        covered = samples + 2 * self.lead
         if samples < 1 or covered < self.n_fft:
             raise ParameterError(
-                f"y has {samples} samples, but n_fft={self.n_fft} with center={self.center} needs at least "
-                f"{1 if self.center else self.n_fft}; pad the signal"
+                f"{name} has {samples} samples, but n_fft={self.n_fft} with center={self.center} needs at "
+                f"least {1 if self.center else self.n_fft}; pad the signal"
                 f"{'' if self.center else ', use center=True'} or lower n_fft."
             )
         return 1 + (covered - self.n_fft) // self.hop_length
@@ -87,7 +91,7 @@ class Framing:
     def samples(self, frames: int) -> int:
         """Return the number of samples that ``frames`` frames determine."""
         covered = self.n_fft + self.hop_length * (frames - 1)
-        return max(0, covered - (2 * (self.n_fft // 2) if self.center else 0))
+        return max(0, covered - 2 * self.lead)
 
     def check_overlap(self, frames: int, length: int) -> None:
         """Reject a window and hop that leave samples of ``[0, length)`` without energy."""
@@ -144,8 +148,7 @@ def _plan(framing: Framing, double: bool, isa: str) -> Plan:
 @lru_cache(maxsize=256)
 def _first_gap(framing: Framing, frames: int, length: int) -> tuple[int, int, float] | None:
     """Return (first sample, last sample, energy) of the first stretch without energy, or None."""
-    n, hop = framing.n_fft, framing.hop_length
-    lead = n // 2 if framing.center else 0
+    n, hop, lead = framing.n_fft, framing.hop_length, framing.lead
     last_kept = min(lead + length, n + hop * (frames - 1)) - 1
     # The gaps between frames that do not touch count as one position each, however large the hop is.
     folded = min(hop, n + 1)

@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from phasewise.errors import ParameterError
 
-__all__ = ["choice", "complex_array", "finite", "generator", "integer", "magnitudes", "number", "real_array"]
+__all__ = [
+    "choice",
+    "complex_array",
+    "finite",
+    "floating_array",
+    "generator",
+    "integer",
+    "magnitudes",
+    "number",
+    "real_array",
+]
 
 
 def integer(name: str, value: Any, *, minimum: int = 1) -> int:
@@ -81,6 +91,17 @@ def real_array(name: str, value: Any, *, min_ndim: int = 1, check_finite: bool =
     if array.dtype not in (np.float32, np.float64):
         raise ParameterError(f"{name} must be a real float32 or float64 array, got dtype {array.dtype}.")
     return _shaped(name, array, min_ndim, check_finite)
+
+
+def floating_array(name: str, value: Any) -> NDArray[Any]:
+    """Return ``value`` as a float32 or float64 array; integers are refused: their scale is the caller's."""
+    array = np.asarray(value)
+    if array.dtype.kind in "iub":
+        raise ParameterError(
+            f"{name} must be floating-point, got dtype {array.dtype}; convert and scale it, for int16 with "
+            f"{name}.astype(numpy.float32) / 32768."
+        )
+    return real_array(name, array)
 
 
 def complex_array(name: str, value: Any, *, min_ndim: int = 2, check_finite: bool = True) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from phasewise._framing import Framing, PadMode, framing
 from phasewise._memory import empty
-from phasewise._validate import choice, complex_array, integer, real_array
+from phasewise._validate import choice, complex_array, floating_array, integer
 from phasewise.errors import ParameterError
 from phasewise.windows import WindowSpec
 
@@ -349,13 +349,7 @@ def _real_dtype(dtype: DTypeLike, text: str) -> np.dtype[Any]:
 
 
 def _signal(y: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
-    samples = np.asarray(y)
-    if samples.dtype.kind in "iub":
-        raise ParameterError(
-            f"y must be floating-point, got dtype {samples.dtype}; convert and scale it, for int16 with "
-            "y.astype(numpy.float32) / 32768."
-        )
-    signal = real_array("y", samples)
+    signal = floating_array("y", y)
     return signal if dtype is None else signal.astype(dtype, copy=False)
 
 
