@@ -54,6 +54,12 @@ struct Guarded {
   std::mutex mutex;
   template <class Plan>
   Guarded(std::shared_ptr<Plan> plan, std::size_t channels) : core(std::move(plan), channels) {}
+
+  template <class Question>
+  std::size_t ask(Question&& question) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return question(core);
+  }
 };
 
 template <class Core, class Plan>
@@ -61,8 +67,8 @@ py::class_<Guarded<Core>> bind_stream(py::module_& m, const char* name) {
   using Stream = Guarded<Core>;
   return py::class_<Stream>(m, name)
       .def(py::init<std::shared_ptr<Plan>, std::size_t>(), py::arg("plan"), py::arg("channels"))
-      .def_property_readonly("latency", [](const Stream& s) { return s.core.latency(); })
-      .def_property_readonly("received", [](const Stream& s) { return s.core.received(); })
+      .def_property_readonly("latency", [](Stream& s) { return s.ask([](const Core& core) { return core.latency(); }); })
+      .def_property_readonly("received", [](Stream& s) { return s.ask([](const Core& core) { return core.received(); }); })
       .def("reset", [](Stream& s) {
         const std::lock_guard<std::mutex> lock(s.mutex);
         s.core.reset();
@@ -75,8 +81,8 @@ void bind_analysis(py::module_& m, const char* name) {
   using Stream = Guarded<Core>;
   using Complex = std::complex<T>;
   bind_stream<Core, StftPlan<T>>(m, name)
-      .def("frames", [](const Stream& s, std::size_t samples) { return s.core.frames(samples); }, py::arg("samples"))
-      .def_property_readonly("flush_frames", [](const Stream& s) { return s.core.flush_frames(); })
+      .def("frames", [](Stream& s, std::size_t samples) { return s.ask([&](const Core& core) { return core.frames(samples); }); }, py::arg("samples"))
+      .def_property_readonly("flush_frames", [](Stream& s) { return s.ask([](const Core& core) { return core.flush_frames(); }); })
       .def("push",
            [](Stream& s, const ChannelArray<T>& block, ChannelArray<Complex>& out) {
              const auto x = inputs<T>(block, s.core.channels(), "block", 2);
@@ -105,8 +111,8 @@ void bind_synthesis(py::module_& m, const char* name) {
   using Stream = Guarded<Core>;
   using Complex = std::complex<T>;
   bind_stream<Core, StftPlan<T>>(m, name)
-      .def("samples", [](const Stream& s, std::size_t frames) { return s.core.samples(frames); }, py::arg("frames"))
-      .def_property_readonly("returned", [](const Stream& s) { return s.core.returned(); })
+      .def("samples", [](Stream& s, std::size_t frames) { return s.ask([&](const Core& core) { return core.samples(frames); }); }, py::arg("frames"))
+      .def_property_readonly("returned", [](Stream& s) { return s.ask([](const Core& core) { return core.returned(); }); })
       .def("push",
            [](Stream& s, const ChannelArray<Complex>& spectrum, ChannelArray<T>& out) {
              const auto x = inputs<T>(spectrum, s.core.channels(), "spectrum", 3);

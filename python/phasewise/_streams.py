@@ -19,7 +19,7 @@ __all__ = ["Result", "Stream", "readable"]
 class Stream(ABC):
     """What both directions share: parameters, precision, and the axis of channels."""
 
-    _core: Any
+    _state: Any
 
     def __init__(
         self,
@@ -35,14 +35,19 @@ class Stream(ABC):
         self._framing = framing(n_fft, hop_length, win_length, window, center, pad_mode)
         self._channels = integer("channels", channels)
         self._given_dtype = dtype is not None
-        self._real = np.dtype(np.float32 if dtype is None else dtype)
-        if self._real not in (np.float32, np.float64):
-            raise ParameterError(f"dtype must be float32 or float64, got {self._real}.")
         self._squeeze = False
+        real = np.dtype(np.float32 if dtype is None else dtype)
+        if real not in (np.float32, np.float64):
+            raise ParameterError(f"dtype must be float32 or float64, got {real}.")
+        self._set_precision(real)
+
+    def _set_precision(self, real: np.dtype[Any]) -> None:
+        self._real = real
+        self._complex = np.result_type(real, np.complex64)
+        self._state = self._make_state(self._framing.plan(real), real == np.float64)
 
     @abstractmethod
-    def _start(self) -> None:
-        """Make the core's object for `_real`."""
+    def _make_state(self, plan: Any, double: bool) -> Any: ...
 
     @property
     def channels(self) -> int:
@@ -51,7 +56,7 @@ class Stream(ABC):
 
     def reset(self) -> None:
         """Forget the stream; the next push starts a new one."""
-        self._core.reset()
+        self._state.reset()
 
     def __repr__(self) -> str:
         f = self._framing
@@ -78,9 +83,8 @@ class Stream(ABC):
         """Take the precision of the first block, or check that of a later one."""
         if real == self._real:
             return
-        if not self._given_dtype and self._core.received == 0:
-            self._real = real
-            self._start()
+        if not self._given_dtype and self._state.received == 0:
+            self._set_precision(real)
         elif real.itemsize > self._real.itemsize:
             raise ParameterError(
                 f"{name} has more precision than the stream, which is {self._real}: convert it, or make the "

@@ -63,7 +63,7 @@ class StreamingSTFT(Stream):
     True
     """
 
-    _core: _core.StreamingStft32 | _core.StreamingStft64
+    _state: _core.StreamingStft32 | _core.StreamingStft64
 
     def __init__(
         self,
@@ -83,12 +83,9 @@ class StreamingSTFT(Stream):
                 f"pad_mode must be 'constant', 'reflect' or 'edge' for a stream, got {pad_mode!r}; pad the "
                 "stream yourself and use center=False."
             )
-        self._start()
 
-    def _start(self) -> None:
-        plan: Any = self._framing.plan(self._real)
-        double = self._real == np.float64
-        self._core = (_core.StreamingStft64 if double else _core.StreamingStft32)(plan, self._channels)
+    def _make_state(self, plan: Any, double: bool) -> _core.StreamingStft32 | _core.StreamingStft64:
+        return (_core.StreamingStft64 if double else _core.StreamingStft32)(plan, self._channels)
 
     @property
     def latency(self) -> int:
@@ -98,7 +95,7 @@ class StreamingSTFT(Stream):
         It is ``n_fft - n_fft // 2 - 1`` for centred frames (``n_fft // 2`` if the start is reflected) and
         ``n_fft - 1`` otherwise.
         """
-        return self._core.latency
+        return self._state.latency
 
     def frames(self, samples: int) -> int:
         """Return the number of frames that a push of `samples` samples will give.
@@ -111,7 +108,7 @@ class StreamingSTFT(Stream):
         -------
         int
         """
-        return self._core.frames(integer("samples", samples, minimum=0))
+        return self._state.frames(integer("samples", samples, minimum=0))
 
     def push(self, block: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Take the next samples and return the frames that they complete.
@@ -137,8 +134,8 @@ class StreamingSTFT(Stream):
         """
         signal = self._with_channels("block", floating_array("block", block), 1, "samples")
         self._follow("block", signal.dtype)
-        result = self._result(out, self._core.frames(signal.shape[-1]))
-        self._core.push(readable(signal.astype(self._real, copy=False)), result.memory)
+        result = self._result(out, self._state.frames(signal.shape[-1]))
+        self._state.push(readable(signal.astype(self._real, copy=False)), result.memory)
         return result.public()
 
     def flush(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -161,14 +158,14 @@ class StreamingSTFT(Stream):
         ParameterError
             If the stream is too short to have a frame, as in `stft`; the stream goes on.
         """
-        self._framing.frames(self._core.received, "the stream")
-        result = self._result(out, self._core.flush_frames)
-        self._core.flush(result.memory)
+        self._framing.frames(self._state.received, "the stream")
+        result = self._result(out, self._state.flush_frames)
+        self._state.flush(result.memory)
         return result.public()
 
     def _result(self, out: NDArray[Any] | None, frames: int) -> Result:
-        shape, dtype = (self._channels, self._framing.bins, frames), np.result_type(self._real, np.complex64)
-        return Result(out, shape, dtype, squeeze=self._squeeze, turned=True)
+        shape = (self._channels, self._framing.bins, frames)
+        return Result(out, shape, self._complex, squeeze=self._squeeze, turned=True)
 
 
 class StreamingISTFT(Stream):
@@ -218,7 +215,7 @@ class StreamingISTFT(Stream):
     511
     """
 
-    _core: _core.StreamingIstft32 | _core.StreamingIstft64
+    _state: _core.StreamingIstft32 | _core.StreamingIstft64
 
     def __init__(
         self,
@@ -240,12 +237,9 @@ class StreamingISTFT(Stream):
             # As many frames as it takes to have a whole period after the start, without the end.
             frames = 1 + -(-f.n_fft // f.hop_length)
             f.check_overlap(frames, frames * f.hop_length - f.lead)
-        self._start()
 
-    def _start(self) -> None:
-        plan: Any = self._framing.plan(self._real)
-        double = self._real == np.float64
-        self._core = (_core.StreamingIstft64 if double else _core.StreamingIstft32)(plan, self._channels)
+    def _make_state(self, plan: Any, double: bool) -> _core.StreamingIstft32 | _core.StreamingIstft64:
+        return (_core.StreamingIstft64 if double else _core.StreamingIstft32)(plan, self._channels)
 
     @property
     def latency(self) -> int:
@@ -255,7 +249,7 @@ class StreamingISTFT(Stream):
         negative. It is the larger of ``n_fft // 2`` and ``hop_length`` for centred frames of even length,
         and ``max(0, hop_length - n_fft)`` for frames that are not centred.
         """
-        return self._core.latency
+        return self._state.latency
 
     def samples(self, frames: int) -> int:
         """Return the number of samples that a push of `frames` frames will give.
@@ -268,7 +262,7 @@ class StreamingISTFT(Stream):
         -------
         int
         """
-        return self._core.samples(integer("frames", frames, minimum=0))
+        return self._state.samples(integer("frames", frames, minimum=0))
 
     def push(self, frames: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Take the next frames and return the samples that they complete.
@@ -298,9 +292,9 @@ class StreamingISTFT(Stream):
                 f"n_fft={self._framing.n_fft}, got shape {spectrum.shape}; pass the n_fft of the analysis."
             )
         self._follow("frames", spectrum.real.dtype)
-        spectrum = spectrum.astype(np.result_type(self._real, np.complex64), copy=False)
-        result = self._result(out, self._core.samples(spectrum.shape[-1]))
-        self._core.push(readable(np.swapaxes(spectrum, -1, -2)), result.memory)
+        spectrum = spectrum.astype(self._complex, copy=False)
+        result = self._result(out, self._state.samples(spectrum.shape[-1]))
+        self._state.push(readable(np.swapaxes(spectrum, -1, -2)), result.memory)
         return result.public()
 
     def flush(self, length: int | None = None, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -327,7 +321,7 @@ class StreamingISTFT(Stream):
             If there were no frames, `length` is less than what has been returned, or samples at the end
             have no window energy; the stream goes on.
         """
-        f, count, returned = self._framing, self._core.received, self._core.returned
+        f, count, returned = self._framing, self._state.received, self._state.returned
         if count == 0:
             raise ParameterError("the stream has no frames; push at least one before its end.")
         length = f.samples(count) if length is None else integer("length", length)
@@ -338,7 +332,7 @@ class StreamingISTFT(Stream):
         if not self._masks:
             f.check_overlap(count, length)
         result = self._result(out, length - returned)
-        self._core.flush(length, result.memory)
+        self._state.flush(length, result.memory)
         return result.public()
 
     def _result(self, out: NDArray[Any] | None, samples: int) -> Result:
