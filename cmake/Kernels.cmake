@@ -25,7 +25,7 @@ function(_phasewise_add_level target isa vector_bytes flags sources)
   endif()
   set(level ${target}_${isa})
   add_library(${level} OBJECT ${sources})
-  target_include_directories(${level} PRIVATE cpp/include)
+  target_include_directories(${level} PRIVATE ${PROJECT_SOURCE_DIR}/cpp/include ${PROJECT_SOURCE_DIR}/cpp/src/kernels)
   target_compile_definitions(${level} PRIVATE PW_ISA=${isa} PW_VECTOR_BYTES=${vector_bytes})
   # Eigen is all templates: a name of its own per level keeps the linker from merging code of different flags.
   target_compile_definitions(${level} PRIVATE Eigen=Eigen_${isa} EIGEN_DONT_PARALLELIZE EIGEN_MPL2_ONLY)
