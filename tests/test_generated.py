@@ -36,3 +36,15 @@ def test_algorithm_table_is_current():
     assert (ROOT / "docs" / "algorithms.md").read_text() == tool("make_algorithm_table").page(), (
         "run: python tools/make_algorithm_table.py > docs/algorithms.md"
     )
+
+
+PARITY = list(tool("make_parity_table").rows()) if TOOLS.exists() else []
+
+
+@pytest.mark.parametrize("row", PARITY, ids=lambda row: f"{row.result} {row.peer} {row.precision}")
+def test_parity_table_holds(row):
+    assert row.measure() <= row.bound
+    published = (ROOT / "docs" / "parity.md").read_text()
+    assert tool("make_parity_table").line(row, "").removesuffix(" |\n") in published, (
+        "run: python tools/make_parity_table.py > docs/parity.md"
+    )
