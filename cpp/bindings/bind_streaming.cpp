@@ -16,7 +16,8 @@ using ChannelArray = py::array_t<T, 0>;
 template <class T>
 void check_channels(const ChannelArray<T>& array, std::size_t channels, const char* name, py::ssize_t ndim) {
   if (array.ndim() != ndim || extent(array, 0) != channels)
-    throw std::invalid_argument(std::string(name) + " must have " + std::to_string(ndim) + " axes, the first of " + std::to_string(channels));
+    throw std::invalid_argument(std::string(name) + " must have " + std::to_string(ndim) + " axes, the first of " +
+                                std::to_string(channels));
   if (array.size() == 0) return;  // any strides
   py::ssize_t stride = array.itemsize();
   for (py::ssize_t axis = ndim - 1; axis > 0; --axis) {
@@ -81,28 +82,32 @@ void bind_analysis(py::module_& m, const char* name) {
   using Stream = Guarded<Core>;
   using Complex = std::complex<T>;
   bind_stream<Core, StftPlan<T>>(m, name)
-      .def("frames", [](Stream& s, std::size_t samples) { return s.ask([&](const Core& core) { return core.frames(samples); }); }, py::arg("samples"))
+      .def(
+          "frames", [](Stream& s, std::size_t samples) { return s.ask([&](const Core& core) { return core.frames(samples); }); },
+          py::arg("samples"))
       .def_property_readonly("flush_frames", [](Stream& s) { return s.ask([](const Core& core) { return core.flush_frames(); }); })
-      .def("push",
-           [](Stream& s, const ChannelArray<T>& block, ChannelArray<Complex>& out) {
-             const auto x = inputs<T>(block, s.core.channels(), "block", 2);
-             const auto y = outputs<T>(out, s.core.channels(), "out", 3);
-             const std::size_t samples = extent(block, 1);
-             const py::gil_scoped_release release;
-             const std::lock_guard<std::mutex> lock(s.mutex);
-             check_shape(out, {x.size(), s.core.frames(samples), s.core.plan().bins()}, "out");
-             s.core.push(x.data(), samples, y.data());
-           },
-           py::arg("block").noconvert(), py::arg("out").noconvert())
-      .def("flush",
-           [](Stream& s, ChannelArray<Complex>& out) {
-             const auto y = outputs<T>(out, s.core.channels(), "out", 3);
-             const py::gil_scoped_release release;
-             const std::lock_guard<std::mutex> lock(s.mutex);
-             check_shape(out, {y.size(), s.core.flush_frames(), s.core.plan().bins()}, "out");
-             s.core.flush(y.data());
-           },
-           py::arg("out").noconvert());
+      .def(
+          "push",
+          [](Stream& s, const ChannelArray<T>& block, ChannelArray<Complex>& out) {
+            const auto x = inputs<T>(block, s.core.channels(), "block", 2);
+            const auto y = outputs<T>(out, s.core.channels(), "out", 3);
+            const std::size_t samples = extent(block, 1);
+            const py::gil_scoped_release release;
+            const std::lock_guard<std::mutex> lock(s.mutex);
+            check_shape(out, {x.size(), s.core.frames(samples), s.core.plan().bins()}, "out");
+            s.core.push(x.data(), samples, y.data());
+          },
+          py::arg("block").noconvert(), py::arg("out").noconvert())
+      .def(
+          "flush",
+          [](Stream& s, ChannelArray<Complex>& out) {
+            const auto y = outputs<T>(out, s.core.channels(), "out", 3);
+            const py::gil_scoped_release release;
+            const std::lock_guard<std::mutex> lock(s.mutex);
+            check_shape(out, {y.size(), s.core.flush_frames(), s.core.plan().bins()}, "out");
+            s.core.flush(y.data());
+          },
+          py::arg("out").noconvert());
 }
 
 template <class T>
@@ -111,30 +116,34 @@ void bind_synthesis(py::module_& m, const char* name) {
   using Stream = Guarded<Core>;
   using Complex = std::complex<T>;
   bind_stream<Core, StftPlan<T>>(m, name)
-      .def("samples", [](Stream& s, std::size_t frames) { return s.ask([&](const Core& core) { return core.samples(frames); }); }, py::arg("frames"))
+      .def(
+          "samples", [](Stream& s, std::size_t frames) { return s.ask([&](const Core& core) { return core.samples(frames); }); },
+          py::arg("frames"))
       .def_property_readonly("returned", [](Stream& s) { return s.ask([](const Core& core) { return core.returned(); }); })
-      .def("push",
-           [](Stream& s, const ChannelArray<Complex>& spectrum, ChannelArray<T>& out) {
-             const auto x = inputs<T>(spectrum, s.core.channels(), "spectrum", 3);
-             const auto y = outputs<T>(out, s.core.channels(), "out", 2);
-             const std::size_t frames = extent(spectrum, 1);
-             const py::gil_scoped_release release;
-             const std::lock_guard<std::mutex> lock(s.mutex);
-             check_shape(spectrum, {x.size(), frames, s.core.plan().bins()}, "spectrum");
-             check_shape(out, {y.size(), s.core.samples(frames)}, "out");
-             s.core.push(x.data(), frames, y.data());
-           },
-           py::arg("spectrum").noconvert(), py::arg("out").noconvert())
-      .def("flush",
-           [](Stream& s, std::size_t length, ChannelArray<T>& out) {
-             const auto y = outputs<T>(out, s.core.channels(), "out", 2);
-             const py::gil_scoped_release release;
-             const std::lock_guard<std::mutex> lock(s.mutex);
-             check(length >= s.core.returned(), "length is less than what was returned");
-             check_shape(out, {y.size(), length - s.core.returned()}, "out");
-             s.core.flush(length, y.data());
-           },
-           py::arg("length"), py::arg("out").noconvert());
+      .def(
+          "push",
+          [](Stream& s, const ChannelArray<Complex>& spectrum, ChannelArray<T>& out) {
+            const auto x = inputs<T>(spectrum, s.core.channels(), "spectrum", 3);
+            const auto y = outputs<T>(out, s.core.channels(), "out", 2);
+            const std::size_t frames = extent(spectrum, 1);
+            const py::gil_scoped_release release;
+            const std::lock_guard<std::mutex> lock(s.mutex);
+            check_shape(spectrum, {x.size(), frames, s.core.plan().bins()}, "spectrum");
+            check_shape(out, {y.size(), s.core.samples(frames)}, "out");
+            s.core.push(x.data(), frames, y.data());
+          },
+          py::arg("spectrum").noconvert(), py::arg("out").noconvert())
+      .def(
+          "flush",
+          [](Stream& s, std::size_t length, ChannelArray<T>& out) {
+            const auto y = outputs<T>(out, s.core.channels(), "out", 2);
+            const py::gil_scoped_release release;
+            const std::lock_guard<std::mutex> lock(s.mutex);
+            check(length >= s.core.returned(), "length is less than what was returned");
+            check_shape(out, {y.size(), length - s.core.returned()}, "out");
+            s.core.flush(length, y.data());
+          },
+          py::arg("length"), py::arg("out").noconvert());
 }
 
 }  // namespace

@@ -85,10 +85,8 @@ void OverlapGain<T>::apply(const TransformKernels<T>& kernels, std::size_t posit
       }
     }
     room = std::min(room, count);
-    if (gain != nullptr)
-      kernels.multiply(in, gain, out, room);
-    else
-      std::fill(out, out + room, T(0));
+    if (gain != nullptr) kernels.multiply(in, gain, out, room);
+    else std::fill(out, out + room, T(0));
     position += room;
     in += room;
     out += room;

@@ -34,7 +34,8 @@ void against_the_sum(std::size_t n, std::size_t hop) {
       const double expected = !covered ? 0 : sum > 1e-11 * largest ? 1 / sum : 1;
       CHECK(std::abs(static_cast<double>(all[p]) - expected) <= (sizeof(T) == 4 ? 1e-6 : 1e-14) * expected,
             "n=%zu hop=%zu frames=%zu position %zu: %g instead of %g", n, hop, frames, p, static_cast<double>(all[p]), expected);
-      if (p < frames * hop) CHECK(all[p] == unending[p] || p >= n + hop * (frames - 1), "n=%zu hop=%zu frames=%zu position %zu", n, hop, frames, p);
+      if (p < frames * hop)
+        CHECK(all[p] == unending[p] || p >= n + hop * (frames - 1), "n=%zu hop=%zu frames=%zu position %zu", n, hop, frames, p);
       gain.apply(kernels, p, 1, ones.data(), parts.data() + p);
     }
     CHECK(parts == all, "one by one: n=%zu hop=%zu frames=%zu", n, hop, frames);

@@ -14,7 +14,7 @@ static std::size_t allocations = 0;
 #define PW_ALIGNED_ALLOC(size, alignment) _aligned_malloc(size, alignment)
 #define PW_ALIGNED_FREE(block) _aligned_free(block)
 #else
-#define PW_ALIGNED_ALLOC(size, alignment) std::aligned_alloc(alignment, ((size) + (alignment)-1) / (alignment) * (alignment))
+#define PW_ALIGNED_ALLOC(size, alignment) std::aligned_alloc(alignment, ((size) + (alignment) - 1) / (alignment) * (alignment))
 #define PW_ALIGNED_FREE(block) std::free(block)
 #endif
 
@@ -38,7 +38,9 @@ using namespace phasewise;
 constexpr std::size_t channels = 2;
 
 // Block sizes up to `largest`, now and then 0.
-std::size_t next_block(std::mt19937& generator, std::size_t largest) { return std::uniform_int_distribution<std::size_t>(0, largest)(generator); }
+std::size_t next_block(std::mt19937& generator, std::size_t largest) {
+  return std::uniform_int_distribution<std::size_t>(0, largest)(generator);
+}
 
 template <class T>
 void stream(std::size_t n_fft, std::size_t hop, Padding padding, std::size_t samples, std::size_t largest) {
