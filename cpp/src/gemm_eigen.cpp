@@ -2,7 +2,7 @@
 // (cmake/Kernels.cmake): templates of the same name and different flags must not be merged by the linker.
 #include <Eigen/Core>
 
-#include "kernels/gemm_table.hpp"
+#include "phasewise/kernels/gemm_table.hpp"
 
 namespace {
 

@@ -2,12 +2,12 @@
 // reaches them through these tables.
 #pragma once
 
-#include "../../src/kernels/gemm_table.hpp"
-#include "../../src/kernels/inversion_table.hpp"
-#include "../../src/kernels/nmf_table.hpp"
-#include "../../src/kernels/phase_table.hpp"
-#include "../../src/kernels/transform_table.hpp"
 #include "phasewise/isa.hpp"
+#include "phasewise/kernels/gemm_table.hpp"
+#include "phasewise/kernels/inversion_table.hpp"
+#include "phasewise/kernels/nmf_table.hpp"
+#include "phasewise/kernels/phase_table.hpp"
+#include "phasewise/kernels/transform_table.hpp"
 
 namespace phasewise {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "butterfly.hpp"
-#include "transform_table.hpp"
+#include "phasewise/kernels/transform_table.hpp"
 
 namespace {
 

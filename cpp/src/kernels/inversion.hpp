@@ -1,8 +1,8 @@
 // Bin-wise updates of the inversion family, L bins of all sources at a time.
 #pragma once
 
-#include "inversion_table.hpp"
 #include "partial.hpp"
+#include "phasewise/kernels/inversion_table.hpp"
 
 namespace {
 

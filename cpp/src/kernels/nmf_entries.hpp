@@ -1,7 +1,7 @@
 // What the factorisation does entry by entry: ratios of data and model, steps of the factors, terms of the divergence.
 #pragma once
 
-#include "nmf_table.hpp"
+#include "phasewise/kernels/nmf_table.hpp"
 #include "vec_math.hpp"
 
 namespace {

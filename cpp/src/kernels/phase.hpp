@@ -9,7 +9,7 @@
 #pragma once
 
 #include "partial.hpp"
-#include "phase_table.hpp"
+#include "phasewise/kernels/phase_table.hpp"
 #include "vec_trig.hpp"
 
 namespace {
