@@ -13,7 +13,7 @@ from phasewise._recovery import Recovery, algorithm_name
 from phasewise._stems import Callback, as_audio, rate, restore_sum, stream_chunks
 from phasewise._validate import integer, number
 from phasewise.errors import ParameterError
-from phasewise.transform import istft, stft
+from phasewise.transform import STFT, istft
 
 __all__ = ["Refiner", "refine"]
 
@@ -195,7 +195,7 @@ def refine(
 
 def _refine_chunk(chunk: NDArray[Any], recovery: Recovery, tick: Callback) -> NDArray[Any]:
     length = chunk.shape[-1]
-    spectra = np.moveaxis(stft(chunk.astype(np.float32, copy=False), **recovery.transform), 0, 1)
+    spectra = np.moveaxis(STFT(**recovery.transform).analyze(chunk.astype(np.float32, copy=False)), 0, 1)
     tick(0.1)
     mixture, start = spectra[:, 0], spectra[:, 1:]
     S = recovery(mixture, np.abs(start), length=length, start=start)

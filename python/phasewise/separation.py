@@ -21,7 +21,7 @@ from phasewise._validate import choice, integer, number
 from phasewise.audio.resampling import resample
 from phasewise.dictionary import Dictionary
 from phasewise.filters import wiener
-from phasewise.transform import istft, stft
+from phasewise.transform import STFT, istft
 
 __all__ = ["DEFAULT_MODEL", "Separator", "separate"]
 
@@ -207,7 +207,7 @@ class Separator:
         own_rate = self.dictionary.sample_rate
         signal = resample(mixture.astype(np.float32, copy=False), sample_rate, own_rate)
         length = signal.shape[-1]
-        X = stft(signal, **self._transform)
+        X = STFT(**self._transform).analyze(signal)
         tick(0.05)
         V = self._magnitudes(X, sample_rate)
         tick(0.3)

@@ -8,6 +8,7 @@ names and defaults of torch (reflect padding); here padding is with zeros, as in
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -76,12 +77,24 @@ def stft(
     ParameterError
         For integer samples, a signal shorter than one frame, non-finite samples, or parameters out of range.
 
+    Warns
+    -----
+    UserWarning
+        If the signal is padded to fill one frame, as librosa does: often the axes are in another order.
+
     Notes
     -----
     Cost: about ``2.5 n_fft log2(n_fft)`` operations a frame, no temporary copies of the frames.
     Thread-safe; the result does not depend on the number of threads.
     """
-    return STFT(n_fft, hop_length, win_length, window, center, pad_mode).analyze(y, dtype=dtype, out=out)
+    result = STFT(n_fft, hop_length, win_length, window, center, pad_mode).analyze(y, dtype=dtype, out=out)
+    if center and (samples := np.shape(y)[-1]) < n_fft:
+        warnings.warn(
+            f"n_fft={n_fft} is too large for input signal of length={samples}: frames are mostly padding. Is time "
+            "the last axis? For signals that are meant to be short, lower n_fft or use STFT, which is silent.",
+            stacklevel=2,
+        )
+    return result
 
 
 def istft(

@@ -74,6 +74,7 @@ template <class T, class Sink>
 inline void forward(const FrameView<T>& frame, const T* samples, const Sink& sink, T* scratch) {
   if (frame.n % 2 != 0) {
     const Planar<T> z = run_fft(frame.fft, RealSource<T>{samples, frame.analysis}, scratch);
+    z.im[0] = T(0);  // as it is for even n: rounding must not give the mean a phase
     with_lanes<T>(frame.bins, [&](auto v) {
       using V = decltype(v);
       for (std::size_t start = 0; start < frame.bins; start += V::lanes) {

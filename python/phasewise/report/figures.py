@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasewise.report._require import require
-from phasewise.transform import stft
+from phasewise.transform import STFT
 
 N_FFT = 4096
 COLUMNS, ROWS = 800, 180
@@ -90,5 +90,5 @@ def _magnitude(samples: NDArray[Any]) -> NDArray[np.float32]:
     # About one frame per picture column; a very short sound is padded so that it fills one window.
     hop = max(1, mono.size // COLUMNS)
     mono = np.pad(mono, (0, max(0, N_FFT - mono.size)))
-    magnitude: NDArray[np.float32] = np.abs(stft(mono, n_fft=N_FFT, hop_length=min(hop, N_FFT)))
+    magnitude: NDArray[np.float32] = STFT(N_FFT, min(hop, N_FFT)).magnitude(mono)
     return magnitude
