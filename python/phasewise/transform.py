@@ -90,8 +90,8 @@ def stft(
     result = STFT(n_fft, hop_length, win_length, window, center, pad_mode).analyze(y, dtype=dtype, out=out)
     if center and (samples := np.shape(y)[-1]) < n_fft:
         warnings.warn(
-            f"n_fft={n_fft} is too large for input signal of length={samples}: frames are mostly padding. Is time "
-            "the last axis? For signals that are meant to be short, lower n_fft or use STFT, which is silent.",
+            f"n_fft={n_fft} is too large for input signal of length={samples}: frames are mostly padding. Is "
+            "time the last axis? If the signal should be short, lower n_fft or use STFT, which is silent.",
             stacklevel=2,
         )
     return result
