@@ -5,8 +5,9 @@ given, and only its phase is missing. `estimated_magnitude_table` is everyday se
 from nonnegative matrix factorisation. `run_demo` does both on the song, writes stems and a report.
 """
 
-from phasewise.demo.experiments import Estimate, Experiment, estimated_magnitude_table, known_magnitude_table
+from phasewise.demo.experiments import estimated_magnitude_table, known_magnitude_table
 from phasewise.demo.run import DemoResult, run_demo
+from phasewise.demo.setting import Estimate, Experiment
 from phasewise.demo.song import Song, load_song
 
 __all__ = [

@@ -10,15 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import phasewise
-from phasewise.demo.experiments import (
-    BLIND,
-    CONSISTENT,
-    INFORMED,
-    MIXTURE_ONSETS,
-    TRUE_ONSETS,
-    Estimate,
-    Experiment,
-)
+from phasewise.demo.experiments import BLIND, CONSISTENT, INFORMED, MIXTURE_ONSETS, TRUE_ONSETS
+from phasewise.demo.setting import Estimate, Experiment
 from phasewise.demo.song import Song
 from phasewise.report.items import (
     Curve,

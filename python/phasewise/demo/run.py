@@ -17,11 +17,11 @@ from phasewise.demo.experiments import (
     BLIND,
     CONSISTENT,
     INFORMED,
-    Experiment,
     estimated_magnitude_table,
     known_magnitude_table,
 )
 from phasewise.demo.page import build_report
+from phasewise.demo.setting import Experiment
 from phasewise.demo.song import Song, load_song
 from phasewise.report import Residual, measure_residual, write_report
 
