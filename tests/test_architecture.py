@@ -8,6 +8,7 @@ import inspect
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -28,25 +29,35 @@ def included(path: Path) -> list[str]:
     return re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', path.read_text(), re.MULTILINE)
 
 
-def imported_at_top(path: Path) -> set[str]:
-    """Return the modules that importing ``path`` imports, type-checking blocks left out."""
+def _names(nodes) -> set[str]:
     names: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+            module = "" if node.level else node.module
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     return names
+
+
+def _run_on_import(node: ast.AST):
+    """Yield what is executed when a module is imported: no bodies of functions, no type-checking blocks."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from _run_on_import(child)
+
+
+def imported_at_top(path: Path) -> set[str]:
+    """Return the modules that importing ``path`` imports, inside of ``try``, ``if`` and classes too."""
+    return _names(_run_on_import(ast.parse(path.read_text())))
 
 
 def imported_anywhere(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return _names(ast.walk(ast.parse(path.read_text())))
 
 
 def ids(path: Path) -> str:
@@ -78,24 +89,88 @@ def test_cpp_rings(path):
         assert not [h for h in headers if "kernels/" in h]
 
 
+HEAVY = {
+    "torch",
+    "matplotlib",
+    "soundfile",
+    "soxr",
+    "scipy",
+    "sklearn",
+    "librosa",
+    "tqdm",
+    "jinja2",
+    "lightning",
+}
+
+
+def broken_rules(part: tuple[str, ...], top: set[str], anywhere: set[str]) -> list[str]:
+    """Return the rules that the module at ``part`` below the package breaks by its imports."""
+
+    def of(names, *modules):
+        return [n for n in names if any(n == m or n.startswith(f"{m}.") for m in modules)]
+
+    outer = ("torch", "models", "training")
+    rules = {
+        "optional libraries are imported where they are used": part[0] not in outer and of(top, *HEAVY),
+        "torch's ring is imported by torch, models and training, by others inside of functions": (
+            part[0] not in outer and of(top, "phasewise.torch", "phasewise.models", "phasewise.training")
+        ),
+        "twins import numpy and each other": part[0] == "reference"
+        and [n for n in of(anywhere, "phasewise") if not n.startswith("phasewise.reference")],
+        "twins are never a fallback": part[0] != "reference" and of(top, "phasewise.reference"),
+        "torch reaches the core through its bridge": part[0] == "torch"
+        and part[-1] != "_bridge.py"
+        and of(anywhere, "phasewise._core"),
+        "models use the public torch functions": part[0] == "models"
+        and of(anywhere, "phasewise._core", "phasewise.torch._ops", "phasewise.torch._bridge"),
+        "models know nothing of their training": part[0] == "models" and of(anywhere, "phasewise.training"),
+        "imports are absolute, so that these rules can read them": "" in anywhere,
+    }
+    return [rule for rule, broken in rules.items() if broken]
+
+
 @pytest.mark.parametrize("path", MODULES, ids=ids)
 def test_python_rings(path):
-    part = path.relative_to(PACKAGE).parts
-    top, anywhere = imported_at_top(path), imported_anywhere(path)
-    heavy = {"torch", "matplotlib", "soundfile", "soxr", "scipy", "sklearn", "librosa", "tqdm", "jinja2"}
-    if part[0] not in ("torch", "models", "training"):
-        assert not {name.split(".")[0] for name in top} & heavy, (
-            "optional libraries are imported where they are used"
-        )
-    if part[0] == "reference":
-        assert not [name for name in anywhere if name.startswith("phasewise") and "reference" not in name]
-        assert "phasewise._core" not in anywhere
-    else:
-        assert not [name for name in top if name.startswith("phasewise.reference")], (
-            "twins are never a fallback"
-        )
-    if part[0] == "models":
-        assert not [name for name in anywhere if name.endswith(("._core", "._ops", "._bridge"))]
+    assert not broken_rules(path.relative_to(PACKAGE).parts, imported_at_top(path), imported_anywhere(path))
+
+
+@pytest.mark.parametrize(
+    ("where", "source"),
+    [
+        ("filters.py", "try:\n    import torch\nexcept ImportError:\n    torch = None"),
+        ("filters.py", "if True:\n    from scipy import signal"),
+        ("filters.py", "class A:\n    import soundfile"),
+        ("separation.py", "from phasewise.models import MagBS"),
+        ("separation.py", "from phasewise import torch"),
+        ("filters.py", "from phasewise.reference import filters"),
+        ("reference/filters.py", "def f():\n    from phasewise import _core"),
+        ("torch/functional.py", "def f():\n    from phasewise import _core"),
+        ("models/magbs.py", "from phasewise.torch import _ops"),
+        ("models/magbs.py", "def f():\n    import phasewise.training.losses"),
+        ("filters.py", "from . import metrics"),
+        ("filters.py", "def f():\n    from .metrics import sdr"),
+    ],
+)
+def test_broken_rings_are_seen(tmp_path, where, source):
+    path = tmp_path / "module.py"
+    path.write_text(source)
+    assert broken_rules(tuple(where.split("/")), imported_at_top(path), imported_anywhere(path))
+
+
+@pytest.mark.parametrize(
+    ("where", "source"),
+    [
+        ("filters.py", "if TYPE_CHECKING:\n    import torch"),
+        ("filters.py", "def f():\n    import scipy.signal"),
+        ("separation.py", "def f():\n    from phasewise.models import MagBS"),
+        ("models/magbs.py", "import torch\nfrom phasewise.torch import nn"),
+        ("torch/_bridge.py", "from phasewise import _core"),
+    ],
+)
+def test_rings_allow_what_they_should(tmp_path, where, source):
+    path = tmp_path / "module.py"
+    path.write_text(source)
+    assert not broken_rules(tuple(where.split("/")), imported_at_top(path), imported_anywhere(path))
 
 
 def test_import_is_light():
@@ -155,3 +230,13 @@ def test_subcommands_keep_the_protocol():
 
 def test_versions_agree():
     assert _core.version == phasewise.__version__
+    assert version("phasewise") == phasewise.__version__
+    stated = {
+        "CMakeLists.txt": r"project\(phasewise VERSION ([\d.]+) ",
+        "pyproject.toml": r'(?m)^version = "(.+)"$',
+        "CHANGELOG.md": r"(?m)^## (\S+)",
+    }
+    for name, pattern in stated.items():
+        found = re.search(pattern, (ROOT / name).read_text(encoding="utf-8"))
+        assert found is not None, name
+        assert found[1] == phasewise.__version__, name

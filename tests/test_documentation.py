@@ -1,7 +1,9 @@
-"""What README and documentation show runs as printed."""
+"""What README and documentation show runs as printed, and the reference is complete."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -50,3 +52,16 @@ def test_examples_run(path, rng):
     if "sources" in names:
         np.testing.assert_allclose(names["sources"].sum(axis=0), pw.stft(mixture), atol=1e-4)
     assert np.allclose(sum(names["stems"].values()), mixture, atol=1e-5)
+
+
+def test_reference_has_every_public_name():
+    directives = re.findall(r"(?m)^::: (\S+)$", (ROOT / "docs" / "reference.md").read_text(encoding="utf-8"))
+    pages = [importlib.import_module(name) for name in directives]
+    shown = [getattr(page, name) for page in pages for name in page.__all__]
+    public = [(name, getattr(pw, name)) for name in pw.__all__ if name not in ("__version__", "reference")]
+    for name, value in list(public):
+        if inspect.ismodule(value):
+            public.remove((name, value))
+            public += [(f"{name}.{inner}", getattr(value, inner)) for inner in value.__all__]
+    missing = [name for name, value in public if not any(value is other for other in shown)]
+    assert not missing, f"docs/reference.md lacks {missing}"

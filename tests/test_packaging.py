@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -16,6 +16,34 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="needs the source tree"),
 ]
+
+# All that a source distribution may hold.
+TOP_FILES = {
+    ".clang-format",
+    ".clang-tidy",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "CMakeLists.txt",
+    "CMakePresets.json",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "PKG-INFO",
+    "README.md",
+    "constraints.txt",
+    "mkdocs.yml",
+    "pyproject.toml",
+}
+FOLDERS = {
+    "LICENSES": {".txt"},
+    "cmake": {".cmake", ".in"},
+    "cpp": {".cpp", ".hpp", ".inl", ".txt"},
+    "docs": {".md"},
+    "examples": {".cpp", ".hpp", ".txt"},
+    "python": {".py", ".pyi", ".typed", ".js", ".css", ".j2", ".md", ".txt", ".flac", ".safetensors"},
+    "tests": {".py"},
+    "tools": {".py"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +82,11 @@ def test_sdist_holds_the_sources(sdist):
         "tests/test_transform.py",
     ):
         assert needed in names
-    assert not [
-        n for n in names if n.startswith((".github", ".ci", "bench/", "experiments/", "build/", "runs/"))
+    strangers = [n for n in names if "/" not in n and n not in TOP_FILES]
+    strangers += [
+        n for n in names if "/" in n and PurePosixPath(n).suffix not in FOLDERS.get(n.split("/")[0], ())
     ]
-    assert not [n for n in names if n.endswith((".so", ".pyc", ".o"))]
+    assert not strangers
     assert sdist.stat().st_size < 8e6
 
 
@@ -73,5 +102,6 @@ def test_wheel_holds_the_package_alone(wheel):
     assert any("MPL-2.0" in n for n in licences), "Eigen's licence goes with the compiled module"
     top = {n.split("/")[0] for n in names}
     assert {n for n in top if not n.endswith(".dist-info")} == {"phasewise"}
-    assert not [n for n in names if n.endswith((".cpp", ".hpp", ".inl", ".a", ".cmake"))]
+    package = {PurePosixPath(n).suffix for n in names if n.startswith("phasewise/")}
+    assert package <= FOLDERS["python"] | {".so", ".pyd"}
     assert wheel.stat().st_size < 12e6
