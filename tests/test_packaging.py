@@ -82,10 +82,9 @@ def test_sdist_holds_the_sources(sdist):
         "tests/test_transform.py",
     ):
         assert needed in names
-    strangers = [n for n in names if "/" not in n and n not in TOP_FILES]
-    strangers += [
-        n for n in names if "/" in n and PurePosixPath(n).suffix not in FOLDERS.get(n.split("/")[0], ())
-    ]
+    parts = [PurePosixPath(n) for n in names]
+    strangers = [str(p) for p in parts if len(p.parts) == 1 and p.name not in TOP_FILES]
+    strangers += [str(p) for p in parts if len(p.parts) > 1 and p.suffix not in FOLDERS.get(p.parts[0], ())]
     assert not strangers
     assert sdist.stat().st_size < 8e6
 
