@@ -1,0 +1,77 @@
+"""What the first result costs: modules that are imported, and memory beyond the result."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+MIB = 2**20
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_first_result_imports_numpy_and_little_else():
+    """`bench/first_result.py` measures the time; the modules are what decides it."""
+    loaded = run(
+        "import sys, json, numpy\n"
+        "before = set(sys.modules)\n"
+        "import phasewise\n"
+        "phasewise.stft(numpy.zeros(4096, numpy.float32))\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    foreign = {name.split(".")[0] for name in loaded} - {"numpy", "phasewise"} - sys.stdlib_module_names
+    assert not foreign
+    ours = {name.split(".")[1] for name in loaded if name.startswith("phasewise.")}
+    assert ours <= {"_core", "_framing", "_memory", "_validate", "errors", "transform", "windows"}
+    slow = {
+        "inspect",
+        "asyncio",
+        "multiprocessing",
+        "unittest",
+        "email",
+        "http",
+        "importlib.metadata",
+        "json",
+    }
+    assert not slow & set(loaded)
+
+
+# What is measured, and what it needs.
+CALLS = {
+    "pw.stft(y)": "",
+    "pw.stft(z)": "z = y.astype(np.float64)",
+    "plan.magnitude(y)": "",
+    "pw.istft(S)": "S = plan.analyze(y)",
+    "plan.project_consistent(S)": "S = plan.analyze(y)",
+}
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's peak of memory")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("call", CALLS)
+def test_peak_memory_is_the_result_and_16_mib(call, threads):
+    result, peak = run(
+        "import json, numpy as np, phasewise as pw\n"
+        f"pw.set_num_threads({threads})\n"
+        "def status(key):\n"
+        "    line = next(s for s in open('/proc/self/status') if s.startswith(key))\n"
+        "    return int(line.split()[1]) * 1024\n"
+        "y = np.random.default_rng(0).uniform(-1, 1, (2, 60 * 44100)).astype(np.float32)\n"
+        "plan = pw.STFT(2048, 512)\n"
+        f"{CALLS[call]}\n"
+        "plan.analyze(y[0, :9000])\n"
+        "before = status('VmRSS')\n"
+        "open('/proc/self/clear_refs', 'w').write('5')\n"
+        f"result = {call}\n"
+        "print(json.dumps([result.nbytes, status('VmHWM') - before]))"
+    )
+    assert result > 20 * MIB
+    assert 0.9 * result < peak <= result + 16 * MIB
