@@ -33,11 +33,9 @@ def main() -> None:
             start = time.perf_counter()
             subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
             times[name].append(1e3 * (time.perf_counter() - start))
-    numpy = statistics.median(times["import numpy"])
-    for name, values in times.items():
-        print(
-            f"{name:20} {statistics.median(values):7.0f} ms  numpy + {statistics.median(values) - numpy:6.0f} ms"
-        )
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, median in medians.items():
+        print(f"{name:20} {median:7.0f} ms  numpy + {median - medians['import numpy']:6.0f} ms")
 
 
 if __name__ == "__main__":
