@@ -14,6 +14,7 @@ import pytest
 import scipy.signal
 
 import phasewise as pw
+from peers.librosa_on_phasewise import exchange
 from tolerances import relative_error, tolerance
 
 
@@ -337,32 +338,7 @@ def test_librosa_is_not_imported_for_an_error():
 @pytest.fixture
 def exchanged(monkeypatch):
     """Exchange the transforms in every module of librosa; the calls of ours are counted."""
-    calls = {"stft": 0, "istft": 0}
-
-    def stft(*args, **kwargs):
-        calls["stft"] += 1
-        return pw.stft(*args, **kwargs)
-
-    def istft(*args, **kwargs):
-        calls["istft"] += 1
-        return pw.istft(*args, **kwargs, on_zero_overlap="mask")
-
-    # librosa loads its parts when they are first used
-    import librosa.beat
-    import librosa.core.constantq
-    import librosa.core.pitch
-    import librosa.effects
-    import librosa.feature.rhythm
-    import librosa.feature.spectral
-    import librosa.onset
-
-    for original, ours in ((librosa.stft, stft), (librosa.istft, istft)):
-        for name, module in list(sys.modules.items()):
-            if name.split(".")[0] == "librosa":
-                for attribute, value in list(vars(module).items()):
-                    if value is original:
-                        monkeypatch.setattr(module, attribute, ours)
-    return calls
+    return exchange(monkeypatch.setattr)
 
 
 SR = 8000

@@ -110,6 +110,8 @@ def get_window(window: WindowSpec, win_length: int, *, fftbins: bool = True) -> 
 def padded_window(window: WindowSpec, win_length: int, n_fft: int) -> NDArray[np.float64]:
     """Return a periodic window of `win_length` values, centred in `n_fft` values by zeros."""
     values = get_window(window, win_length)
+    if win_length == n_fft:
+        return values
     left = (n_fft - win_length) // 2
     return np.pad(values, (left, n_fft - win_length - left))
 
