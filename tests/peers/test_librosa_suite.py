@@ -1,7 +1,7 @@
 """librosa's own tests of its transforms, with ours inside.
 
-They are in librosa's source distribution only (``pip download --no-deps --no-binary :all: librosa``): unpack it
-and name the folder in ``PHASEWISE_LIBROSA_SOURCE``.
+They are in librosa's source distribution only (``pip download --no-deps --no-binary :all: librosa``):
+unpack it and name the folder in ``PHASEWISE_LIBROSA_SOURCE``.
 """
 
 from __future__ import annotations
