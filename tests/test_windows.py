@@ -178,7 +178,7 @@ def test_checks_equal_scipy(window, length, hop, symmetric):
         return
     cola, nola = check_cola(values, hop), check_nola(values, hop)
     assert bool(cola) == scipy.signal.check_COLA(values, length, length - hop)
-    assert bool(nola) == scipy.signal.check_NOLA(values, length, length - hop, tol=1e-10 * nola.sums.max())
+    assert bool(nola) == scipy.signal.check_NOLA(values, length, length - hop, tol=1e-11 * nola.sums.max())
     assert cola.sums.shape == nola.sums.shape == (hop,)
     np.testing.assert_allclose(cola.sums.sum(), values.sum())
     np.testing.assert_allclose(nola.sums.sum(), (values**2).sum())
@@ -233,12 +233,23 @@ def test_messages_say_what_to_change():
     )
     assert "the periodic form get_window('hann', 1024)" in str(check_cola(np.hanning(1024), 512))
     assert "sums to 2 everywhere" in str(check_cola("hann", 256, 1024))
-    assert str(check_nola("hann", 1024, 1024)).startswith(
-        "hop_length=1024 leaves 3 samples, the first 0, of every"
-    )
-    assert "Use hop_length <= 1021, or a window without zeros" in str(check_nola("hann", 1024, 1024))
+    assert "hop_length=2048 leaves 3 samples, the first 0, of every" in str(check_nola("hann", 2048, 2048))
+    assert "hop_length=1024 leaves sample 0 of every 1024 without" in str(check_nola("hann", 1024, 1024))
+    assert "Use hop_length <= 1023, or a window without zeros" in str(check_nola("hann", 1024, 1024))
     assert "of at least 2000 samples" in str(check_nola("hann", 2000, 1024))
     assert "leaves sample 0 of every 4" in str(check_nola(np.array([0.0, 1, 1, 1]), 4))
+
+
+def test_nola_agrees_with_istft():
+    for hop, length in [(1023, 1024), (1024, 1024), (2045, 2048), (2047, 2048), (700, 512)]:
+        y = np.random.default_rng(0).standard_normal(10 * length)
+        parameters = {"n_fft": length, "hop_length": hop}
+        S = pw.stft(y, **parameters)
+        if check_nola("hann", hop, length):
+            pw.istft(S, **parameters)
+        else:
+            with pytest.raises(ParameterError, match="without energy"):
+                pw.istft(S, **parameters)
 
 
 def test_errors_of_the_checks():

@@ -165,7 +165,7 @@ def check_nola(
     n_fft: int | None = None,
     *,
     win_length: int | None = None,
-    tolerance: float = 1e-10,
+    tolerance: float = 1e-11,
 ) -> OverlapCheck:
     """Check that the squares of shifted windows sum to nothing smaller than a share of the largest sum.
 
@@ -174,7 +174,7 @@ def check_nola(
     window, hop_length, n_fft, win_length
         As in `dual_window`.
     tolerance : float >= 0
-        Sums up to `tolerance` times the largest sum count as zero.
+        Sums up to `tolerance` times the largest count as zero; `istft` draws the line at the default.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def check_nola(
     Examples
     --------
     >>> check_nola("hann", 2000, 1024).message[:62]
-    'hop_length=2000 leaves 979 samples, the first 0, of every 2000'
+    'hop_length=2000 leaves 977 samples, the first 0, of every 2000'
     """
     tolerance = number("tolerance", tolerance, minimum=0)
     values, hop_length = _frame(window, hop_length, n_fft, win_length)
