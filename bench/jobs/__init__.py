@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OURS", "Job", "agree", "all_jobs", "set_threads"]
+__all__ = ["BEST_PEER", "OURS", "Job", "agree", "all_jobs", "keep_pages", "set_threads"]
 
 OURS = "phasewise"
+BEST_PEER = "best peer"
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Job:
     check : callable
         ``check(name, answer, ours)`` raises AssertionError if a contender's answer is not the same as ours.
     target : dict
-        Name of a peer -> the ratio (its time over ours) that the project has promised.
+        Name of a peer, or ``BEST_PEER`` -> the ratio (its time over ours) that the project has promised.
     """
 
     name: str
@@ -63,6 +64,16 @@ def set_threads(n: int) -> None:
         threadpool_limits(n)
     except ImportError:
         pass
+
+
+def keep_pages() -> None:
+    """Tell glibc's malloc to keep freed memory: without it, large results of others are fresh pages each time."""
+    import ctypes
+
+    malloc_options = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_MMAP_MAX": (-4, 0)}
+    for name, (option, value) in malloc_options.items():
+        if ctypes.CDLL(None).mallopt(option, value) != 1:
+            raise RuntimeError(f"malloc does not know {name}")
 
 
 def all_jobs(threads: int) -> Iterator[Callable[[], Job]]:

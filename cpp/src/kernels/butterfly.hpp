@@ -81,19 +81,24 @@ struct Dft {
   template <class V>
   static PW_INLINE void run(Complex<V>* x) {
     if constexpr (A == R) odd_prime(x);
-    else {
-      Complex<V> y[R];
-      static_for<B>([&](auto b) PW_LAMBDA {
-        Complex<V> column[A];
-        static_for<A>([&](auto a) PW_LAMBDA { column[a.value] = x[b.value + B * a.value]; });
-        Dft<A>::run(column);
-        static_for<A>([&](auto a) PW_LAMBDA { y[a.value * B + b.value] = rotate<a.value * b.value, R>(column[a.value]); });
-      });
-      static_for<A>([&](auto a) PW_LAMBDA {
-        Dft<B>::run(y + a.value * B);
-        static_for<B>([&](auto b) PW_LAMBDA { x[a.value + A * b.value] = y[a.value * B + b.value]; });
-      });
-    }
+    else
+      composite<V>([&](auto k) PW_LAMBDA { return x[k.value]; }, [&](auto k, Complex<V> y) PW_LAMBDA { x[k.value] = y; });
+  }
+
+  // The inputs are fetched column by column and the outputs given away row by row, which keeps registers free.
+  template <class V, class Load, class Store>
+  static PW_INLINE void composite(Load&& load, Store&& store) {
+    Complex<V> y[R];
+    static_for<B>([&](auto b) PW_LAMBDA {
+      Complex<V> column[A];
+      static_for<A>([&](auto a) PW_LAMBDA { column[a.value] = load(std::integral_constant<int, b.value + B * a.value>{}); });
+      Dft<A>::run(column);
+      static_for<A>([&](auto a) PW_LAMBDA { y[a.value * B + b.value] = rotate<a.value * b.value, R>(column[a.value]); });
+    });
+    static_for<A>([&](auto a) PW_LAMBDA {
+      Dft<B>::run(y + a.value * B);
+      static_for<B>([&](auto b) PW_LAMBDA { store(std::integral_constant<int, a.value + A * b.value>{}, y[a.value * B + b.value]); });
+    });
   }
 
  private:
@@ -174,5 +179,18 @@ struct Dft<8> {
     x[7] = {fnma(s, b.re, e[3].re), fma(s, b.im, e[3].im)};
   }
 };
+
+// The transform of load(0), ..., load(R - 1), handed to store(k, value); k is a compile-time constant.
+template <int R, class V, class Load, class Store>
+PW_INLINE void dft(Load&& load, Store&& store) {
+  if constexpr (R > 8 && first_factor(R) != R) {
+    Dft<R>::template composite<V>(load, store);
+  } else {
+    Complex<V> x[R];
+    static_for<R>([&](auto k) PW_LAMBDA { x[k.value] = load(k); });
+    Dft<R>::run(x);
+    static_for<R>([&](auto k) PW_LAMBDA { store(k, x[k.value]); });
+  }
+}
 
 }  // namespace

@@ -86,18 +86,30 @@ struct RealSource {
 };
 
 // ---- passes ---------------------------------------------------------------------------------------------------------
+// p + k stride for compile-time k, from a few base pointers that fit the registers.
+template <int R, class T>
+struct Rows {
+  T* base[(R + 3) / 4];
+  std::size_t stride;
+  PW_INLINE Rows(T* p, std::size_t step) : stride(step) {
+    static_for<(R + 3) / 4>([&](auto g) PW_LAMBDA { base[g.value] = p + 4 * g.value * step; });
+  }
+  template <class K>
+  PW_INLINE T* at(K) const { return base[K::value / 4] + (K::value % 4) * stride; }
+};
+
 template <int R, class V, class Source, class T = typename V::value_type>
 void first_pass(const Source& source, T* PW_RESTRICT re, T* PW_RESTRICT im, std::size_t m, const T* PW_RESTRICT twiddles) {
   constexpr int L = V::lanes;
   for (std::size_t start = 0; start < m; start += L) {
     const std::size_t p = start + L <= m ? start : m - L;  // the last block may overlap its neighbour: same values again
     Complex<V> x[R];
-    static_for<R>([&](auto k) PW_LAMBDA { x[k.value] = source.template load<V>(p + m * k.value); });
-    Dft<R>::run(x);
-    static_for<R - 1>([&](auto j) PW_LAMBDA {
-      const T* w = twiddles + 2 * j.value * m + p;
-      x[j.value + 1] = multiply(x[j.value + 1], V::load(w), V::load(w + m));
-    });
+    dft<R, V>([&](auto k) PW_LAMBDA { return source.template load<V>(p + m * k.value); },
+              [&](auto j, Complex<V> y) PW_LAMBDA {
+                const T* w = twiddles + 2 * (j.value - 1) * m + p;
+                if constexpr (j.value > 0) x[j.value] = multiply(y, V::load(w), V::load(w + m));
+                else x[j.value] = y;
+              });
     V part[R];
     static_for<R>([&](auto j) PW_LAMBDA { part[j.value] = x[j.value].re; });
     interleave_all<R>(part);
@@ -108,33 +120,43 @@ void first_pass(const Source& source, T* PW_RESTRICT re, T* PW_RESTRICT im, std:
   }
 }
 
+// One butterfly of L lanes: inputs s m apart, outputs s apart.
+template <int R, bool Twiddle, class V, class T = typename V::value_type>
+PW_INLINE void butterfly(const T* re, const T* im, T* out_re, T* out_im, std::size_t s, std::size_t m, const T* w) {
+  const Rows<R, const T> real(re, s * m), imaginary(im, s * m);
+  const Rows<R, T> out_real(out_re, s), out_imaginary(out_im, s);
+  dft<R, V>([&](auto k) PW_LAMBDA { return Complex<V>{V::load(real.at(k)), V::load(imaginary.at(k))}; },
+            [&](auto j, Complex<V> y) PW_LAMBDA {
+              if constexpr (Twiddle && j.value > 0)
+                y = multiply(y, V::broadcast(w[2 * j.value - 2]), V::broadcast(w[2 * j.value - 1]));
+              y.re.store(out_real.at(j));
+              y.im.store(out_imaginary.at(j));
+            });
+}
+
 template <int R, bool Twiddle, class V, class T = typename V::value_type>
 PW_INLINE void butterflies(const T* re, const T* im, T* out_re, T* out_im, std::size_t s, std::size_t m, const T* w) {
-  constexpr int L = V::lanes;
+  constexpr std::size_t L = V::lanes;
   for (std::size_t start = 0; start < s; start += L) {
     const std::size_t q = start + L <= s ? start : s - L;
-    Complex<V> x[R];
-    static_for<R>([&](auto k) PW_LAMBDA {
-      x[k.value] = {V::load(re + q + s * m * k.value), V::load(im + q + s * m * k.value)};
-    });
-    Dft<R>::run(x);
-    if constexpr (Twiddle)
-      static_for<R - 1>([&](auto j) PW_LAMBDA {
-        x[j.value + 1] = multiply(x[j.value + 1], V::broadcast(w[2 * j.value]), V::broadcast(w[2 * j.value + 1]));
-      });
-    static_for<R>([&](auto j) PW_LAMBDA {
-      x[j.value].re.store(out_re + q + s * j.value);
-      x[j.value].im.store(out_im + q + s * j.value);
-    });
+    butterfly<R, Twiddle, V>(re + q, im + q, out_re + q, out_im + q, s, m, w);
   }
 }
 
 template <int R, class V, class T = typename V::value_type>
 void later_pass(const T* PW_RESTRICT re, const T* PW_RESTRICT im, T* PW_RESTRICT out_re, T* PW_RESTRICT out_im, std::size_t s,
                 std::size_t m, const T* PW_RESTRICT twiddles) {
+  constexpr std::size_t L = V::lanes;
+  const T* w = twiddles + 2 * (R - 1);
+  if (s == L) {  // one vector per p: known distances leave the registers to the data
+    butterfly<R, false, V>(re, im, out_re, out_im, L, m, twiddles);
+    for (std::size_t p = 1; p < m; ++p, w += 2 * (R - 1))
+      butterfly<R, true, V>(re + L * p, im + L * p, out_re + L * R * p, out_im + L * R * p, L, m, w);
+    return;
+  }
   butterflies<R, false, V>(re, im, out_re, out_im, s, m, twiddles);
-  for (std::size_t p = 1; p < m; ++p)
-    butterflies<R, true, V>(re + s * p, im + s * p, out_re + s * R * p, out_im + s * R * p, s, m, twiddles + 2 * (R - 1) * p);
+  for (std::size_t p = 1; p < m; ++p, w += 2 * (R - 1))
+    butterflies<R, true, V>(re + s * p, im + s * p, out_re + s * R * p, out_im + s * R * p, s, m, w);
 }
 
 // f<R>() for the run-time radix

@@ -8,11 +8,6 @@ namespace {
 
 using phasewise::FrameView;
 
-template <class T, int L>
-PW_INLINE void interleave_reversed(Vec<T, L> a, Vec<T, L> b, Vec<T, L>& lo, Vec<T, L>& hi) {
-  interleave(reverse(a), reverse(b), lo, hi);
-}
-
 // ---- what happens to L neighbouring bins k..k+L-1, or to the mirrored ones that come in falling order ----------------
 template <class T>
 struct ComplexSink {

@@ -90,6 +90,8 @@ PW_INLINE void stream(Vec<T, 1> a, T* p) { a.store(p); }
 template <class T>
 PW_INLINE void interleave(Vec<T, 1> a, Vec<T, 1> b, Vec<T, 1>& lo, Vec<T, 1>& hi) { lo = a; hi = b; }
 template <class T>
+PW_INLINE void interleave_reversed(Vec<T, 1> a, Vec<T, 1> b, Vec<T, 1>& lo, Vec<T, 1>& hi) { lo = a; hi = b; }
+template <class T>
 PW_INLINE void deinterleave(Vec<T, 1> lo, Vec<T, 1> hi, Vec<T, 1>& a, Vec<T, 1>& b) { a = lo; b = hi; }
 
 #if PW_VECTOR_BYTES > 0
@@ -230,6 +232,16 @@ template <class T, int L>
 PW_INLINE void interleave(Vec<T, L> a, Vec<T, L> b, Vec<T, L>& lo, Vec<T, L>& hi) {
   interleave_impl(a, b, lo, hi, std::make_index_sequence<L>{});
 }
+// interleave(reverse(a), reverse(b)) without the detour
+template <class T, int L, std::size_t... I>
+PW_INLINE void interleave_reversed_impl(Vec<T, L> a, Vec<T, L> b, Vec<T, L>& lo, Vec<T, L>& hi, std::index_sequence<I...>) {
+  lo.v = PW_SHUFFLE(T, L, a.v, b.v, static_cast<int>(L - 1 - I / 2 + (I % 2) * L)...);
+  hi.v = PW_SHUFFLE(T, L, a.v, b.v, static_cast<int>(L / 2 - 1 - I / 2 + (I % 2) * L)...);
+}
+template <class T, int L>
+PW_INLINE void interleave_reversed(Vec<T, L> a, Vec<T, L> b, Vec<T, L>& lo, Vec<T, L>& hi) {
+  interleave_reversed_impl(a, b, lo, hi, std::make_index_sequence<L>{});
+}
 template <class T, int L, std::size_t... I>
 PW_INLINE void deinterleave_impl(Vec<T, L> lo, Vec<T, L> hi, Vec<T, L>& a, Vec<T, L>& b, std::index_sequence<I...>) {
   a.v = PW_SHUFFLE(T, L, lo.v, hi.v, static_cast<int>(2 * I)...);
@@ -250,25 +262,72 @@ PW_INLINE T sum(Vec<T, L> a) {
   return lane[0];
 }
 
-// In-register transpose of an L x L block by log2(L) rounds. Round b exchanges bit b of the row with bit b of the lane;
-// the rounds are ordered so that each maps to one two-source permute.
-template <int B, class T, int L, std::size_t... I>
-PW_INLINE void exchange_bit(Vec<T, L>& a, Vec<T, L>& b, std::index_sequence<I...>) {
-  const auto x = a.v, y = b.v;
-  a.v = PW_SHUFFLE(T, L, x, y, static_cast<int>((I & B) ? (I - B) + L : I)...);
-  b.v = PW_SHUFFLE(T, L, x, y, static_cast<int>((I & B) ? I + L : I + B)...);
+// In-register transpose of an L x L block: squares within the 128-bit groups of the lanes first, for which every
+// instruction set has cheap instructions, then the groups among each other.
+template <class T>
+inline constexpr int group_lanes = 16 / static_cast<int>(sizeof(T));
+
+template <class T, int L, class Index, std::size_t... I>
+PW_INLINE Vec<T, L> shuffle(Vec<T, L> a, Vec<T, L> b, Index index, std::index_sequence<I...>) {
+  return {PW_SHUFFLE(T, L, a.v, b.v, index(static_cast<int>(I))...)};
 }
-template <int B, class T, int L>
-PW_INLINE void transpose_rounds(Vec<T, L>* r) {
-  if constexpr (B < L) {
-    static_for<L>([&](auto i) PW_LAMBDA {
-      if constexpr ((i.value & B) == 0) exchange_bit<B>(r[i.value], r[i.value + B], std::make_index_sequence<L>{});
-    });
-    transpose_rounds<2 * B>(r);
+template <class T, int L, class Index>
+PW_INLINE Vec<T, L> shuffle(Vec<T, L> a, Vec<T, L> b, Index index) { return shuffle(a, b, index, std::make_index_sequence<L>{}); }
+
+// (a0 b0 a1 b1) of each group, or its second half (Half = 1), in units of `Unit` lanes
+template <int Unit, int Half, class T, int L>
+PW_INLINE Vec<T, L> unpack(Vec<T, L> a, Vec<T, L> b) {
+  constexpr int G = group_lanes<T> < L ? group_lanes<T> : L;
+  return shuffle(a, b, [](int i) constexpr {
+    const int within = i % G, unit = within / Unit;
+    return i - within + (unit / 2 + Half * (G / Unit / 2)) * Unit + within % Unit + (unit % 2) * L;
+  });
+}
+// Groups 0, 2, ... (Odd = 1: 1, 3, ...) of a, then of b
+template <int Odd, class T, int L>
+PW_INLINE Vec<T, L> pick_groups(Vec<T, L> a, Vec<T, L> b) {
+  constexpr int G = group_lanes<T>;
+  return shuffle(a, b, [](int i) constexpr { return 2 * (i / G) * G + Odd * G + i % G; });
+}
+
+template <class T, int L>
+PW_INLINE void transpose_groups(Vec<T, L>* r) {  // rows r[0], r[G], r[2 G], ...: their groups of lanes are transposed
+  constexpr int G = group_lanes<T>, B = L / G;
+  if constexpr (B == 2) {
+    const Vec<T, L> a = r[0], b = r[G];
+    r[0] = pick_groups<0>(a, b);
+    r[G] = pick_groups<1>(a, b);
+  } else if constexpr (B == 4) {
+    const Vec<T, L> a = pick_groups<0>(r[0], r[G]), b = pick_groups<1>(r[0], r[G]);
+    const Vec<T, L> c = pick_groups<0>(r[2 * G], r[3 * G]), d = pick_groups<1>(r[2 * G], r[3 * G]);
+    r[0] = pick_groups<0>(a, c);
+    r[G] = pick_groups<0>(b, d);
+    r[2 * G] = pick_groups<1>(a, c);
+    r[3 * G] = pick_groups<1>(b, d);
+  } else {
+    static_assert(B == 1);
   }
 }
+
 template <class T, int L>
-PW_INLINE void transpose(Vec<T, L>* r) { transpose_rounds<1>(r); }
+PW_INLINE void transpose(Vec<T, L>* r) {
+  constexpr int G = group_lanes<T> < L ? group_lanes<T> : L;
+  static_for<L / G>([&](auto block) PW_LAMBDA {
+    Vec<T, L>* const x = r + block.value * G;
+    if constexpr (G == 2) {
+      const Vec<T, L> a = x[0], b = x[1];
+      x[0] = unpack<1, 0>(a, b);
+      x[1] = unpack<1, 1>(a, b);
+    } else {
+      const Vec<T, L> a = unpack<1, 0>(x[0], x[1]), b = unpack<1, 1>(x[0], x[1]), c = unpack<1, 0>(x[2], x[3]), d = unpack<1, 1>(x[2], x[3]);
+      x[0] = unpack<2, 0>(a, c);
+      x[1] = unpack<2, 1>(a, c);
+      x[2] = unpack<2, 0>(b, d);
+      x[3] = unpack<2, 1>(b, d);
+    }
+  });
+  if constexpr (L > G) static_for<G>([&](auto c) PW_LAMBDA { transpose_groups(r + c.value); });
+}
 
 #endif  // PW_VECTOR_BYTES > 0
 
