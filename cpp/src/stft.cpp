@@ -4,14 +4,12 @@
 #include <stdexcept>
 
 #include "phasewise/threads.hpp"
+#include "streaming_store.hpp"
 
 namespace phasewise {
 namespace {
 
 constexpr std::size_t frames_per_task = 8;
-
-// Larger results are written past the caches: reading a line only to overwrite it would cost as much as the transform.
-constexpr std::size_t streaming_bytes = std::size_t{4} << 20;
 
 std::size_t checked(std::size_t value, const char* what) {
   if (value == 0) throw std::invalid_argument(std::string(what) + " must be at least 1, got 0.");
@@ -107,7 +105,9 @@ void StftPlan<T>::synthesize(const T* spectrum, std::size_t batch, std::size_t f
       const T* frames_of_b = spectrum + 2 * b * frames * bins();
       const std::size_t from = (begin - b * tiles) * tile, to = std::min(length, (stop - b * tiles) * tile);
       overlap_add(*this, gain, frames, lead() + from, lead() + to, signal + b * length + from,
-                  [&](std::size_t t, T* acc) { frame_.kernels().inverse_add(frame_.view(), frames_of_b + 2 * t * bins(), acc, scratch); });
+                  [&](std::size_t t, T* acc, std::size_t fresh) {
+                    frame_.kernels().inverse_add(frame_.view(), frames_of_b + 2 * t * bins(), acc, fresh, scratch);
+                  });
       begin = stop;
     }
   });

@@ -3,6 +3,7 @@
 
 #include "phasewise/stft.hpp"
 #include "phasewise/threads.hpp"
+#include "streaming_store.hpp"
 
 namespace phasewise {
 namespace {
@@ -14,35 +15,42 @@ struct UnitGain {
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
-// Transforms the frames [first, last) of one spectrogram back and forth. The samples pass through a sliding buffer.
+// Transforms the frames [first, last) of one spectrogram back and forth. The samples pass through a sliding buffer, frame
+// by frame: sums of windowed frames at its end, normalised samples before.
 template <class T>
 void project_range(const StftPlan<T>& plan, const OverlapGain<T>& gain, const T* spectrum, std::size_t frames, std::size_t length,
-                   std::size_t first, std::size_t last, T* out) {
+                   std::size_t first, std::size_t last, T* out, bool streaming) {
   const std::size_t n = plan.n_fft(), hop = plan.hop(), width = 2 * plan.bins(), reach = ceil_div(n, hop) - 1;
-  const std::size_t block = std::max<std::size_t>(1, std::min<std::size_t>(16, n / hop)), span = (block + 2 * reach + 1) * hop + n;
+  const std::size_t size = 2 * n + hop + std::max(n, 8 * hop);
   const TransformKernels<T>& kernels = plan.frame().kernels();
-  T* scratch = thread_scratch<T>(plan.frame().scratch());
-  AlignedBuffer<T> sums(span), samples(span);
-  std::fill(sums.data(), sums.data() + span, T(0));
+  T* scratch = thread_scratch<T>(plan.frame().scratch() + width + size);
+  T *row = scratch + plan.frame().scratch(), *samples = row + width;
   std::size_t added = first > reach ? first - reach : 0;  // frames before it cannot be felt in [first, last)
-  std::size_t base = added * hop, done = base;            // positions below `done` are samples already
+  std::size_t base = added * hop, done = base;            // the position of samples[0]; what lies before `done` is normalised
   const std::size_t begin = plan.lead(), end = plan.lead() + length;
-  for (std::size_t t = first; t < last;) {
-    const std::size_t stop = std::min(last, t + block), needed = std::min(frames, stop + reach);
-    const std::size_t shift = std::min(added * hop, t * hop) - base;  // everything before is of no more use
-    std::copy(sums.data() + shift, sums.data() + span, sums.data());
-    std::fill(sums.data() + span - shift, sums.data() + span, T(0));
-    std::copy(samples.data() + shift, samples.data() + span, samples.data());
-    base += shift;
-    for (; added < needed; ++added) kernels.inverse_add(plan.frame().view(), spectrum + added * width, sums.data() + (added * hop - base), scratch);
-    const std::size_t complete = added == frames ? base + span : added * hop;
-    gain.apply(kernels, done, complete - done, sums.data() + (done - base), samples.data() + (done - base));
-    // Outside the signal there are zeros, whatever the frames say.
-    for (std::size_t i = done; i < std::min(begin, complete); ++i) samples[i - base] = T(0);
-    for (std::size_t i = std::max(done, end); i < complete; ++i) samples[i - base] = T(0);
-    done = complete;
-    for (; t < stop; ++t) kernels.forward(plan.frame().view(), samples.data() + (t * hop - base), out + t * width, scratch);
+  std::fill(samples, samples + n, T(0));
+  for (std::size_t t = first; t < last; ++t) {
+    const std::size_t needed = std::min(frames, t + reach + 1);
+    if (std::max(needed, t + 1) * hop + n > base + size) {  // everything before frame t is of no more use
+      const std::size_t from = std::min(t, added) * hop;
+      std::copy(samples + (from - base), samples + ((added - 1) * hop + n - base), samples);
+      base = from;
+    }
+    for (; added < needed; ++added)
+      kernels.inverse_add(plan.frame().view(), spectrum + added * width, samples + (added * hop - base), plan.fresh(added), scratch);
+    const std::size_t complete = added < frames ? added * hop : t * hop + n;
+    if (complete > done) {
+      gain.apply(kernels, done, complete - done, samples + (done - base), samples + (done - base));
+      // Outside the signal there are zeros, whatever the frames say.
+      if (done < begin) std::fill(samples + (done - base), samples + (std::min(begin, complete) - base), T(0));
+      if (complete > end) std::fill(samples + (std::max(done, end) - base), samples + (complete - base), T(0));
+      done = complete;
+    }
+    T* to = out + t * width;
+    kernels.forward(plan.frame().view(), samples + (t * hop - base), streaming ? row : to, scratch);
+    if (streaming) kernels.stream(row, to, width);
   }
+  if (streaming) kernels.stream_fence();
 }
 
 }  // namespace
@@ -56,10 +64,11 @@ void StftPlan<T>::project(const T* spectrum, std::size_t batch, std::size_t fram
     return;
   }
   const OverlapGain<T> gain = this->gain(frames);
+  const bool streaming = 2 * batch * frames * bins() * sizeof(T) > streaming_bytes;
   parallel_for(batch * frames, 4 * ceil_div(n_fft(), hop_), [&](std::size_t begin, std::size_t end) {
     while (begin < end) {
       const std::size_t b = begin / frames, stop = std::min(end, (b + 1) * frames), offset = 2 * b * frames * bins();
-      project_range(*this, gain, spectrum + offset, frames, length, begin - b * frames, stop - b * frames, out + offset);
+      project_range(*this, gain, spectrum + offset, frames, length, begin - b * frames, stop - b * frames, out + offset, streaming);
       begin = stop;
     }
   });
@@ -83,9 +92,9 @@ void StftPlan<T>::analyze_adjoint(const T* spectrum, std::size_t batch, std::siz
       const std::size_t b = begin / tiles, stop = std::min(end, (b + 1) * tiles);
       const std::size_t from = begin % tiles * tile, to = std::min(length, (stop - b * tiles) * tile);
       begin = stop;
-      overlap_add(*this, UnitGain<T>{}, count, first + from, first + to, sums + b * length + from, [&](std::size_t t, T* acc) {
+      overlap_add(*this, UnitGain<T>{}, count, first + from, first + to, sums + b * length + from, [&](std::size_t t, T* acc, std::size_t fresh) {
         frame_.kernels().weigh(frame_.view(), spectrum + (b * count + t) * width, edge, inner, row);
-        frame_.kernels().inverse_add(frame_.view(), row, acc, scratch);
+        frame_.kernels().inverse_add(frame_.view(), row, acc, fresh, scratch);
       });
     }
   });

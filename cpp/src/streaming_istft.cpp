@@ -67,7 +67,7 @@ void StreamingIstft<T>::push(const T* const* spectrum, std::size_t frames, T* co
     make_room();
     for (std::size_t c = 0; c < channels_; ++c)
       plan_->frame().kernels().inverse_add(plan_->frame().view(), spectrum[c] + f * width, sums_.data() + c * capacity_ + (start - base_),
-                                           scratch_.data());
+                                           plan_->fresh(next_), scratch_.data());
     ++next_;
     write(gain, untouched, complete(next_), reach(next_), signal, untouched - written);
   }

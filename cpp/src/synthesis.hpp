@@ -82,7 +82,7 @@ class Synthesis {
         if (signal == nullptr) continue;
         for (std::size_t j = 0; j < sources_; ++j) {
           const T* re = rows.data + j * rows.stride;
-          plan_.frame().kernels().inverse_add_planar(plan_.frame().view(), re, re + padded_, sums.data() + j * span + (t * hop - base), scratch);
+          plan_.frame().kernels().inverse_add_planar(plan_.frame().view(), re, re + padded_, sums.data() + j * span + (t * hop - base), plan_.fresh(t), scratch);
           if (t - first < late) kept.insert(kept.end(), re, re + row);
         }
       }
@@ -94,8 +94,7 @@ class Synthesis {
       const std::size_t shift = t * hop - base;
       for (std::size_t j = 0; j < sources_; ++j) {
         T* s = sums.data() + j * span;
-        std::copy(s + shift, s + span, s);
-        std::fill(s + span - shift, s + span, T(0));
+        std::copy(s + shift, s + shift + overlap_, s);
       }
       base = t * hop;
     }
@@ -122,7 +121,7 @@ class Synthesis {
       std::copy_n(border.sums.data() + j * overlap_, overlap_, sums.begin());
       for (std::size_t i = 0; i < border.late; ++i) {
         const T* re = border.rows.data() + (i * sources_ + j) * row;
-        plan_.frame().kernels().inverse_add_planar(plan_.frame().view(), re, re + padded_, sums.data() + i * hop, scratch);
+        plan_.frame().kernels().inverse_add_planar(plan_.frame().view(), re, re + padded_, sums.data() + i * hop, n, scratch);
       }
       flush(signal, border.batch, j, base, base + overlap_, sums.data(), base);
     }

@@ -33,11 +33,19 @@ void compare(std::size_t n, Isa isa) {
   CHECK(worst < 4 * tolerance, "n=%zu isa=%s size=%zu error=%g", n, isa_name(isa), sizeof(T), worst);
 
   std::vector<T> back(n, T(1)), planar(n, T(1)), expected(n);
-  plan.kernels().inverse_add(plan.view(), spectrum.data(), back.data(), scratch.data());
-  plan.kernels().inverse_add_planar(plan.view(), re.data(), im.data(), planar.data(), scratch.data());
+  plan.kernels().inverse_add(plan.view(), spectrum.data(), back.data(), n, scratch.data());
+  plan.kernels().inverse_add_planar(plan.view(), re.data(), im.data(), planar.data(), n, scratch.data());
   for (std::size_t i = 0; i < n; ++i) expected[i] = static_cast<T>(1 + window[i] * window[i] * static_cast<double>(x[i]));
   CHECK(largest_difference(back, expected) < 4 * tolerance, "inverse n=%zu isa=%s size=%zu", n, isa_name(isa), sizeof(T));
   CHECK(largest_difference(back, planar) == 0, "planar inverse n=%zu", n);
+
+  for (const std::size_t fresh : {std::size_t{0}, n / 3, n - 1}) {  // what lies beyond is overwritten, even if it is no number
+    std::vector<T> mixed(n, T(1));
+    std::fill(mixed.begin() + static_cast<std::ptrdiff_t>(fresh), mixed.end(), std::numeric_limits<T>::quiet_NaN());
+    plan.kernels().inverse_add(plan.view(), spectrum.data(), mixed.data(), fresh, scratch.data());
+    for (std::size_t i = fresh; i < n; ++i) mixed[i] += T(1);
+    CHECK(largest_difference(mixed, expected) < 4 * tolerance, "fresh=%zu n=%zu isa=%s", fresh, n, isa_name(isa));
+  }
 }
 
 // Any argument: fewer sizes, for valgrind.

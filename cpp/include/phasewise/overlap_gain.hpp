@@ -38,7 +38,7 @@ class OverlapGain {
   static constexpr std::size_t endless = std::numeric_limits<std::size_t>::max();
 
   OverlapGain(const OverlapGainTable<T>& table, std::size_t frames);
-  // out[i] = in[i] gain(position + i); 0 where no frame reaches. in and out must not overlap.
+  // out[i] = in[i] gain(position + i); 0 where no frame reaches. out may be in.
   void apply(const TransformKernels<T>& kernels, std::size_t position, std::size_t count, const T* in, T* out) const;
 
  private:

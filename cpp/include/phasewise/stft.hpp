@@ -38,6 +38,9 @@ class StftPlan {
   // The sample of a signal of n samples that stands for sample i beyond its ends (reflect and edge).
   std::ptrdiff_t source_of(std::ptrdiff_t i, std::ptrdiff_t n) const;
 
+  // From this sample of frame t on, no earlier frame has been.
+  std::size_t fresh(std::size_t t) const { return t == 0 || hop_ > n_fft() ? 0 : n_fft() - hop_; }
+
   // The n_fft samples of frame t of a signal, in place or gathered into `side` (n_fft values).
   const T* frame_samples(const T* signal, std::size_t samples, std::size_t t, T* side) const;
 
@@ -68,7 +71,7 @@ class StftPlan {
 };
 
 // Overlap-adds frames into the positions [first, last), counted from the first sample of frame 0, and scales them by the
-// gain. add_frame(t, acc) adds the n_fft windowed samples of frame t. Every position sums its frames in rising order, so
+// gain. add_frame(t, acc, fresh) adds the n_fft windowed samples of frame t to acc[0, fresh) and overwrites the rest. Every position sums its frames in rising order, so
 // that the result does not depend on how a signal is cut into ranges.
 template <class T, class Gain, class AddFrame>
 void overlap_add(const StftPlan<T>& plan, const Gain& gain, std::size_t frames, std::size_t first, std::size_t last, T* out,

@@ -2,6 +2,8 @@
 // with the first pass, the output format with the untangling.
 #pragma once
 
+#include <algorithm>
+
 #include "fft_passes.hpp"
 
 namespace {
@@ -102,9 +104,12 @@ struct PlanarBins {
 template <class T>
 struct InterleavedBins {
   const T* spectrum;
+  std::size_t row;  // scalars to the next frame, which is fetched meanwhile: two streams per row are too much for hardware prefetchers
   template <class V>
   PW_INLINE Complex<V> load(std::size_t k) const {
     Complex<V> z;
+    prefetch(spectrum + 2 * k + row);
+    if constexpr (V::lanes * sizeof(T) >= 64) prefetch(spectrum + 2 * k + row + V::lanes);
     deinterleave(V::load(spectrum + 2 * k), V::load(spectrum + 2 * k + V::lanes), z.re, z.im);
     return z;
   }
@@ -127,34 +132,50 @@ PW_INLINE void tangle_block(const FrameView<T>& frame, const Bins& bins, Planar<
   reverse(o.re - even_im).store(z.im + mirrored);
 }
 
-// The real part of n points that lie as (re, im) pairs or as re alone, times the window, added to acc.
+// Windowed samples on top of what lies in acc up to `fresh` (rounded up to whole vectors of zeros), in place of it beyond.
 template <class T>
-inline void add_pairs(Planar<T> z, const T* PW_RESTRICT window, T* PW_RESTRICT acc, std::size_t pairs) {
+PW_INLINE std::size_t clear_to_block(T* acc, std::size_t fresh, std::size_t block, std::size_t n) {
+  const std::size_t end = std::min(n, (fresh + block - 1) / block * block);
+  for (; fresh < end; ++fresh) acc[fresh] = T(0);
+  return end;
+}
+
+// n points that lie as (re, im) pairs
+template <class T>
+inline void add_pairs(Planar<T> z, const T* PW_RESTRICT window, T* PW_RESTRICT acc, std::size_t pairs, std::size_t fresh) {
   std::size_t i = 0;
   with_lanes<T>(pairs, [&](auto v) {
     using V = decltype(v);
-    constexpr int L = V::lanes;
-    for (; i + L <= pairs; i += L) {
-      V lo, hi;
+    constexpr std::size_t L = V::lanes;
+    const std::size_t whole = pairs / L * L, added = std::min(whole, clear_to_block(acc, fresh, 2 * L, 2 * pairs) / 2);
+    V lo, hi;
+    for (; i < added; i += L) {
       interleave(V::load(z.re + i), V::load(z.im + i), lo, hi);
       fma(lo, V::load(window + 2 * i), V::load(acc + 2 * i)).store(acc + 2 * i);
       fma(hi, V::load(window + 2 * i + L), V::load(acc + 2 * i + L)).store(acc + 2 * i + L);
     }
+    for (; i < whole; i += L) {
+      interleave(V::load(z.re + i), V::load(z.im + i), lo, hi);
+      (lo * V::load(window + 2 * i)).store(acc + 2 * i);
+      (hi * V::load(window + 2 * i + L)).store(acc + 2 * i + L);
+    }
   });
   using S = Vec<T, 1>;
+  clear_to_block(acc, std::max(fresh, 2 * i), 2 * pairs, 2 * pairs);
   for (; i < pairs; ++i) {
     fma(S::load(z.re + i), S::load(window + 2 * i), S::load(acc + 2 * i)).store(acc + 2 * i);
     fma(S::load(z.im + i), S::load(window + 2 * i + 1), S::load(acc + 2 * i + 1)).store(acc + 2 * i + 1);
   }
 }
 template <class T>
-inline void add_points(const T* PW_RESTRICT x, const T* PW_RESTRICT window, T* PW_RESTRICT acc, std::size_t n) {
+inline void add_points(const T* PW_RESTRICT x, const T* PW_RESTRICT window, T* PW_RESTRICT acc, std::size_t n, std::size_t fresh) {
   using S = Vec<T, 1>;
+  clear_to_block(acc, fresh, n, n);
   for (std::size_t i = 0; i < n; ++i) fma(S::load(x + i), S::load(window + i), S::load(acc + i)).store(acc + i);
 }
 
 template <class T, class Bins>
-inline void inverse_add(const FrameView<T>& frame, const Bins& bins, T* acc, T* scratch) {
+inline void inverse_add(const FrameView<T>& frame, const Bins& bins, T* acc, std::size_t fresh, T* scratch) {
   using S = Vec<T, 1>;
   const Planar<T> z{scratch, scratch + frame.fft.stride};
   T* work = scratch + 2 * frame.fft.stride;
@@ -171,7 +192,7 @@ inline void inverse_add(const FrameView<T>& frame, const Bins& bins, T* acc, T* 
     }
     // Exchanging the real and imaginary parts on both sides turns the forward transform into the inverse.
     const Planar<T> y = run_fft(frame.fft, PlanarSource<T>{z.im, z.re}, work);
-    add_points(y.im, frame.synthesis, acc, frame.n);
+    add_points(y.im, frame.synthesis, acc, frame.n, fresh);
     return;
   }
   const std::size_t half = frame.n / 2;
@@ -185,7 +206,7 @@ inline void inverse_add(const FrameView<T>& frame, const Bins& bins, T* acc, T* 
   z.re[0] = dc + nyquist;
   z.im[0] = dc - nyquist;
   const Planar<T> y = run_fft(frame.fft, PlanarSource<T>{z.im, z.re}, work);
-  add_pairs(Planar<T>{y.im, y.re}, frame.synthesis, acc, half);
+  add_pairs(Planar<T>{y.im, y.re}, frame.synthesis, acc, half, fresh);
 }
 
 // ---- the table ------------------------------------------------------------------------------------------------------
@@ -206,15 +227,15 @@ void forward_power(const FrameView<T>& frame, const T* samples, T* out, T* scrat
   forward(frame, samples, PowerSink<T, false>{out}, scratch);
 }
 template <class T>
-void inverse_add_interleaved(const FrameView<T>& frame, const T* spectrum, T* acc, T* scratch) {
-  inverse_add(frame, InterleavedBins<T>{spectrum}, acc, scratch);
+void inverse_add_interleaved(const FrameView<T>& frame, const T* spectrum, T* acc, std::size_t fresh, T* scratch) {
+  inverse_add(frame, InterleavedBins<T>{spectrum, 2 * frame.bins}, acc, fresh, scratch);
 }
 template <class T>
-void inverse_add_planar(const FrameView<T>& frame, const T* re, const T* im, T* acc, T* scratch) {
-  inverse_add(frame, PlanarBins<T>{re, im}, acc, scratch);
+void inverse_add_planar(const FrameView<T>& frame, const T* re, const T* im, T* acc, std::size_t fresh, T* scratch) {
+  inverse_add(frame, PlanarBins<T>{re, im}, acc, fresh, scratch);
 }
 template <class T>
-void multiply_arrays(const T* PW_RESTRICT a, const T* PW_RESTRICT b, T* PW_RESTRICT out, std::size_t n) {
+void multiply_arrays(const T* a, const T* b, T* out, std::size_t n) {
   using V = Vec<T, native_lanes<T>>;
   std::size_t i = 0;
   for (; i + V::lanes <= n; i += V::lanes) (V::load(a + i) * V::load(b + i)).store(out + i);

@@ -28,6 +28,15 @@
 
 namespace {
 
+// Fetch the line of p into the second-level cache; any address will do.
+PW_INLINE void prefetch(const void* p) {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(p, 0, 2);
+#else
+  static_cast<void>(p);
+#endif
+}
+
 // Calls f(0), f(1), ... f(N-1) with the index as a compile-time constant, fully unrolled.
 template <class F, std::size_t... I>
 PW_INLINE void static_for_impl(F&& f, std::index_sequence<I...>) {

@@ -47,15 +47,15 @@ struct TransformKernels {
   void (*forward_planar)(const FrameView<T>&, const T* samples, T* re, T* im, T* scratch);
   void (*forward_magnitude)(const FrameView<T>&, const T* samples, T* magnitude, T* scratch);
   void (*forward_power)(const FrameView<T>&, const T* samples, T* power, T* scratch);
-  // spectrum -> n windowed samples, added to acc
-  void (*inverse_add)(const FrameView<T>&, const T* spectrum, T* acc, T* scratch);
-  void (*inverse_add_planar)(const FrameView<T>&, const T* re, const T* im, T* acc, T* scratch);
+  // spectrum -> n windowed samples, added to acc[0, fresh), and put in place of whatever lies in acc[fresh, n)
+  void (*inverse_add)(const FrameView<T>&, const T* spectrum, T* acc, std::size_t fresh, T* scratch);
+  void (*inverse_add_planar)(const FrameView<T>&, const T* re, const T* im, T* acc, std::size_t fresh, T* scratch);
   // out = in times `inner`, the bins at 0 Hz and (even n) Nyquist times `edge`
   void (*weigh)(const FrameView<T>&, const T* spectrum, T edge, T inner, T* out);
   // out = in, past the caches; call stream_fence() before others may read out
   void (*stream)(const T* in, T* out, std::size_t n);
   void (*stream_fence)();
-  // out = a * b
+  // out = a * b; out may be a
   void (*multiply)(const T* a, const T* b, T* out, std::size_t n);
 };
 
