@@ -11,6 +11,8 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace phasewise::bindings {
 
@@ -53,6 +55,59 @@ template <class A>
 std::size_t extent(const A& array, py::ssize_t axis) {
   return static_cast<std::size_t>(array.shape(axis));
 }
+
+// An array that may lie anywhere in memory: strided, reversed, transposed.
+template <class T>
+using Strided = py::array_t<T, 0>;
+
+template <class T>
+struct ScalarsPer {
+  using Scalar = T;
+  static constexpr std::ptrdiff_t count = 1;
+};
+template <class T>
+struct ScalarsPer<std::complex<T>> {
+  using Scalar = T;
+  static constexpr std::ptrdiff_t count = 2;
+};
+
+// Distances of the last `inner` axes of an array, and where the items of all others start; counted in scalars.
+template <class T>
+class Layout {
+ public:
+  Layout(const Strided<T>& array, const char* name, py::ssize_t inner) : data_(reinterpret_cast<const Scalar*>(array.data())) {
+    if (array.ndim() < inner) throw std::invalid_argument(std::string(name) + " has too few axes");
+    check_aligned(array, name, alignof(Scalar));
+    const py::ssize_t outer = array.ndim() - inner;
+    for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
+      if (array.strides(axis) % static_cast<py::ssize_t>(sizeof(Scalar)) != 0)
+        throw std::invalid_argument(std::string(name) + " has elements off the grid of its scalars");
+      if (axis >= outer) strides_.push_back(distance(array, axis));
+    }
+    offsets_.push_back(0);
+    for (py::ssize_t axis = 0; axis < outer; ++axis) {
+      std::vector<std::ptrdiff_t> finer;
+      finer.reserve(offsets_.size() * static_cast<std::size_t>(array.shape(axis)));
+      for (const std::ptrdiff_t offset : offsets_)
+        for (py::ssize_t i = 0; i < array.shape(axis); ++i) finer.push_back(offset + i * distance(array, axis));
+      offsets_ = std::move(finer);
+    }
+  }
+
+  using Scalar = typename ScalarsPer<T>::Scalar;
+  const Scalar* data() const { return data_; }
+  std::size_t batch() const { return offsets_.size(); }
+  const std::ptrdiff_t* offsets() const { return offsets_.data(); }
+  std::ptrdiff_t stride(std::size_t axis) const { return strides_[axis]; }
+
+ private:
+  static std::ptrdiff_t distance(const Strided<T>& array, py::ssize_t axis) {
+    return array.strides(axis) / static_cast<std::ptrdiff_t>(sizeof(Scalar));
+  }
+
+  const Scalar* data_;
+  std::vector<std::ptrdiff_t> strides_, offsets_;
+};
 
 template <class T>
 using Optional = std::optional<Array<T>>;

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "phasewise/threads.hpp"
-#include "streaming_store.hpp"
+#include "frame_loop.hpp"
 
 namespace phasewise {
 namespace {
-
-constexpr std::size_t frames_per_task = 8;
 
 std::size_t checked(std::size_t value, const char* what) {
   if (value == 0) throw std::invalid_argument(std::string(what) + " must be at least 1, got 0.");
@@ -58,59 +55,39 @@ const T* StftPlan<T>::frame_samples(const T* signal, std::size_t samples, std::s
   return side;
 }
 
-// Calls transform(samples, row, scratch) for every frame of every signal; rows are `width` scalars wide.
-template <class T, class Transform>
-void for_each_frame(const StftPlan<T>& plan, const T* signal, std::size_t batch, std::size_t samples, T* out, std::size_t width,
-                    Transform&& transform) {
-  const std::size_t count = plan.frames(samples), side = (plan.n_fft() + 15) / 16 * 16;
-  const TransformKernels<T>& kernels = plan.frame().kernels();
-  const bool streaming = batch * count * width * sizeof(T) > streaming_bytes;
-  parallel_for(batch * count, frames_per_task, [&](std::size_t begin, std::size_t end) {
-    T* scratch = thread_scratch<T>(plan.frame().scratch() + side + width);
-    T *gathered = scratch + plan.frame().scratch(), *row = gathered + side;
-    for (std::size_t i = begin; i < end; ++i) {
-      const T* x = plan.frame_samples(signal + i / count * samples, samples, i % count, gathered);
-      if (streaming) {
-        transform(x, row, scratch);
-        kernels.stream(row, out + i * width, width);
-      } else {
-        transform(x, out + i * width, scratch);
-      }
-    }
-    if (streaming) kernels.stream_fence();
-  });
+template <class T>
+bool StftPlan<T>::analyze(const Signals<T>& signals, T* spectrum) const {
+  return for_each_frame(
+      *this, signals.batch, frames(signals.samples), spectrum, 2 * bins(), FrameReader<T>::memory(*this, signals),
+      [&](T* memory) { return FrameReader<T>(*this, signals, memory); },
+      [&](FrameReader<T>& frame, std::size_t b, std::size_t t, T* row, T* scratch) {
+        frame_.kernels().forward(frame_.view(), frame(b, t), row, scratch);
+        return row[0];
+      });
 }
 
 template <class T>
-void StftPlan<T>::analyze(const T* signal, std::size_t batch, std::size_t samples, T* spectrum) const {
-  for_each_frame(*this, signal, batch, samples, spectrum, 2 * bins(),
-                 [&](const T* x, T* row, T* scratch) { frame_.kernels().forward(frame_.view(), x, row, scratch); });
-}
-
-template <class T>
-void StftPlan<T>::analyze_magnitude(const T* signal, std::size_t batch, std::size_t samples, bool power, T* out) const {
-  const auto kernel = power ? frame_.kernels().forward_power : frame_.kernels().forward_magnitude;
-  for_each_frame(*this, signal, batch, samples, out, bins(),
-                 [&](const T* x, T* row, T* scratch) { kernel(frame_.view(), x, row, scratch); });
-}
-
-template <class T>
-void StftPlan<T>::synthesize(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* signal) const {
-  const OverlapGain<T> gain = this->gain(frames);
+bool StftPlan<T>::synthesize(const Spectra<T>& spectra, std::size_t length, T* signal) const {
+  const OverlapGain<T> gain = this->gain(spectra.frames);
   const std::size_t tile = std::max(n_fft(), 16 * hop_), tiles = (length + tile - 1) / tile;
-  parallel_for(batch * tiles, 1, [&](std::size_t begin, std::size_t end) {
-    T* scratch = thread_scratch<T>(frame_.scratch());
+  std::atomic<bool> finite{true};
+  parallel_for(spectra.batch * tiles, 1, [&](std::size_t begin, std::size_t end) {
+    T* scratch = thread_scratch<T>(frame_.scratch() + RowReader<T>::memory(spectra));
+    RowReader<T> rows(spectra, scratch + frame_.scratch());
+    bool good = true;
     while (begin < end) {
       const std::size_t b = begin / tiles, stop = std::min(end, (b + 1) * tiles);
-      const T* frames_of_b = spectrum + 2 * b * frames * bins();
       const std::size_t from = (begin - b * tiles) * tile, to = std::min(length, (stop - b * tiles) * tile);
-      overlap_add(*this, gain, frames, lead() + from, lead() + to, signal + b * length + from,
+      overlap_add(*this, gain, spectra.frames, lead() + from, lead() + to, signal + b * length + from,
                   [&](std::size_t t, T* acc, std::size_t fresh) {
-                    frame_.kernels().inverse_add(frame_.view(), frames_of_b + 2 * t * bins(), acc, fresh, scratch);
+                    frame_.kernels().inverse_add(frame_.view(), rows(b, t), acc, fresh, scratch);
+                    good = good && std::isfinite(acc[n_fft() - 1]);  // a bin that is not finite spoils all samples
                   });
       begin = stop;
     }
+    if (!good) finite.store(false, std::memory_order_relaxed);
   });
+  return finite.load();
 }
 
 template class StftPlan<float>;

@@ -1,9 +1,7 @@
 // The projector onto consistent spectrograms, and the adjoints of the transform and its inverse.
 #include <algorithm>
 
-#include "phasewise/stft.hpp"
-#include "phasewise/threads.hpp"
-#include "streaming_store.hpp"
+#include "frame_loop.hpp"
 
 namespace phasewise {
 namespace {
@@ -18,13 +16,15 @@ std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 // Transforms the frames [first, last) of one spectrogram back and forth. The samples pass through a sliding buffer, frame
 // by frame: sums of windowed frames at its end, normalised samples before.
 template <class T>
-void project_range(const StftPlan<T>& plan, const OverlapGain<T>& gain, const T* spectrum, std::size_t frames, std::size_t length,
+bool project_range(const StftPlan<T>& plan, const OverlapGain<T>& gain, const Spectra<T>& spectra, std::size_t b, std::size_t length,
                    std::size_t first, std::size_t last, T* out, bool streaming) {
-  const std::size_t n = plan.n_fft(), hop = plan.hop(), width = 2 * plan.bins(), reach = ceil_div(n, hop) - 1;
-  const std::size_t size = 2 * n + hop + std::max(n, 8 * hop);
+  const std::size_t n = plan.n_fft(), hop = plan.hop(), width = 2 * plan.bins(), frames = spectra.frames;
+  const std::size_t reach = ceil_div(n, hop) - 1, size = (2 * n + hop + std::max(n, 8 * hop) + 15) / 16 * 16;
   const TransformKernels<T>& kernels = plan.frame().kernels();
-  T* scratch = thread_scratch<T>(plan.frame().scratch() + width + size);
-  T *row = scratch + plan.frame().scratch(), *samples = row + width;
+  T* scratch = thread_scratch<T>(plan.frame().scratch() + size + width + RowReader<T>::memory(spectra));
+  T *samples = scratch + plan.frame().scratch(), *row = samples + size;
+  RowReader<T> rows(spectra, row + width);
+  bool finite = true;
   std::size_t added = first > reach ? first - reach : 0;  // frames before it cannot be felt in [first, last)
   std::size_t base = added * hop, done = base;            // the position of samples[0]; what lies before `done` is normalised
   const std::size_t begin = plan.lead(), end = plan.lead() + length;
@@ -37,7 +37,7 @@ void project_range(const StftPlan<T>& plan, const OverlapGain<T>& gain, const T*
       base = from;
     }
     for (; added < needed; ++added)
-      kernels.inverse_add(plan.frame().view(), spectrum + added * width, samples + (added * hop - base), plan.fresh(added), scratch);
+      kernels.inverse_add(plan.frame().view(), rows(b, added), samples + (added * hop - base), plan.fresh(added), scratch);
     const std::size_t complete = added < frames ? added * hop : t * hop + n;
     if (complete > done) {
       gain.apply(kernels, done, complete - done, samples + (done - base), samples + (done - base));
@@ -46,32 +46,37 @@ void project_range(const StftPlan<T>& plan, const OverlapGain<T>& gain, const T*
       if (complete > end) std::fill(samples + (std::max(done, end) - base), samples + (complete - base), T(0));
       done = complete;
     }
-    T* to = out + t * width;
-    kernels.forward(plan.frame().view(), samples + (t * hop - base), streaming ? row : to, scratch);
-    if (streaming) kernels.stream(row, to, width);
+    T* to = streaming ? row : out + t * width;
+    kernels.forward(plan.frame().view(), samples + (t * hop - base), to, scratch);
+    finite = finite && std::isfinite(to[0]);
+    if (streaming) kernels.stream(row, out + t * width, width);
   }
   if (streaming) kernels.stream_fence();
+  return finite;
 }
 
 }  // namespace
 
 template <class T>
-void StftPlan<T>::project(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* out) const {
+bool StftPlan<T>::project(const Spectra<T>& spectra, std::size_t length, T* out) const {
+  const std::size_t batch = spectra.batch, frames = spectra.frames;
   if (padding_ == Padding::reflect || padding_ == Padding::edge || hop_ >= n_fft()) {  // what lies beyond the ends depends on the signal
     AlignedBuffer<T> signal(batch * length);
-    synthesize(spectrum, batch, frames, length, signal.data());
-    analyze(signal.data(), batch, length, out);
-    return;
+    const bool finite = synthesize(spectra, length, signal.data());
+    return analyze({signal.data(), batch, length}, out) && finite;
   }
   const OverlapGain<T> gain = this->gain(frames);
   const bool streaming = 2 * batch * frames * bins() * sizeof(T) > streaming_bytes;
+  std::atomic<bool> finite{true};
   parallel_for(batch * frames, 4 * ceil_div(n_fft(), hop_), [&](std::size_t begin, std::size_t end) {
     while (begin < end) {
-      const std::size_t b = begin / frames, stop = std::min(end, (b + 1) * frames), offset = 2 * b * frames * bins();
-      project_range(*this, gain, spectrum + offset, frames, length, begin - b * frames, stop - b * frames, out + offset, streaming);
+      const std::size_t b = begin / frames, stop = std::min(end, (b + 1) * frames);
+      if (!project_range(*this, gain, spectra, b, length, begin - b * frames, stop - b * frames, out + 2 * b * frames * bins(), streaming))
+        finite.store(false, std::memory_order_relaxed);
       begin = stop;
     }
   });
+  return finite.load();
 }
 
 // X_k = sum_n w_n x_n e^{-2 pi i k n / N} gives g_n = w_n Re sum_k G_k e^{2 pi i k n / N}: an inverse transform in which the bins
@@ -129,8 +134,8 @@ void StftPlan<T>::synthesize_adjoint(const T* signal, std::size_t batch, std::si
   });
 }
 
-template void StftPlan<float>::project(const float*, std::size_t, std::size_t, std::size_t, float*) const;
-template void StftPlan<double>::project(const double*, std::size_t, std::size_t, std::size_t, double*) const;
+template bool StftPlan<float>::project(const Spectra<float>&, std::size_t, float*) const;
+template bool StftPlan<double>::project(const Spectra<double>&, std::size_t, double*) const;
 template void StftPlan<float>::analyze_adjoint(const float*, std::size_t, std::size_t, float*) const;
 template void StftPlan<double>::analyze_adjoint(const double*, std::size_t, std::size_t, double*) const;
 template void StftPlan<float>::synthesize_adjoint(const float*, std::size_t, std::size_t, std::size_t, float*) const;

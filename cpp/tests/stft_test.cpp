@@ -15,18 +15,18 @@ void round_trip(std::size_t n_fft, std::size_t hop, Padding padding, std::size_t
   const auto signal = noise<T>(batch * samples, 1);
   std::vector<T> spectrum(2 * batch * frames * plan.bins()), again(spectrum.size());
   set_num_threads(1);
-  plan.analyze(signal.data(), batch, samples, spectrum.data());
+  plan.analyze({signal.data(), batch, samples}, spectrum.data());
   const std::size_t length = padding == Padding::none ? plan.samples(frames) : samples;
   std::vector<T> back(batch * length), parallel(back.size());
-  plan.synthesize(spectrum.data(), batch, frames, length, back.data());
+  plan.synthesize({spectrum.data(), batch, frames, plan.bins()}, length, back.data());
   set_num_threads(3);
-  plan.analyze(signal.data(), batch, samples, again.data());
-  plan.synthesize(spectrum.data(), batch, frames, length, parallel.data());
+  plan.analyze({signal.data(), batch, samples}, again.data());
+  plan.synthesize({spectrum.data(), batch, frames, plan.bins()}, length, parallel.data());
   CHECK(again == spectrum && parallel == back, "threads change the result: n_fft=%zu hop=%zu", n_fft, hop);
   if (plan.frames(length) == frames) {
     std::vector<T> projected(spectrum.size());
-    plan.project(spectrum.data(), batch, frames, length, projected.data());
-    plan.analyze(back.data(), batch, length, again.data());
+    plan.project({spectrum.data(), batch, frames, plan.bins()}, length, projected.data());
+    plan.analyze({back.data(), batch, length}, again.data());
     CHECK(projected == again, "projection n_fft=%zu hop=%zu", n_fft, hop);
   }
   plan.analyze_adjoint(spectrum.data(), batch, samples, std::vector<T>(signal.size()).data());

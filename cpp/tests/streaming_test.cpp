@@ -50,8 +50,8 @@ void stream(std::size_t n_fft, std::size_t hop, Padding padding, std::size_t sam
   const std::size_t frames = plan->frames(samples), width = 2 * plan->bins(), length = plan->samples(frames);
   const auto signal = noise<T>(channels * samples, 3);
   std::vector<T> spectrum(channels * frames * width), back(channels * length), streamed(spectrum.size(), T(7)), returned(back.size(), T(7));
-  plan->analyze(signal.data(), channels, samples, spectrum.data());
-  plan->synthesize(spectrum.data(), channels, frames, length, back.data());
+  plan->analyze({signal.data(), channels, samples}, spectrum.data());
+  plan->synthesize({spectrum.data(), channels, frames, plan->bins()}, length, back.data());
 
   StreamingStft<T> analysis(plan, channels);
   StreamingIstft<T> synthesis(plan, channels);

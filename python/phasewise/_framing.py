@@ -47,6 +47,9 @@ class Framing:
     pad_mode: PadMode
     window: NDArray[np.float64] = field(compare=False, repr=False)
     window_key: bytes = field(repr=False)
+    _plans: dict[tuple[bool, str], Plan] = field(
+        default_factory=dict, init=False, compare=False, hash=False, repr=False
+    )
 
     @property
     def bins(self) -> int:
@@ -60,7 +63,11 @@ class Framing:
 
     def plan(self, dtype: Any) -> Plan:
         """Return the plan for real scalars of ``dtype``, in the instruction set in use."""
-        return _plan(self, np.dtype(dtype) == np.float64, _core.active_isa())
+        key = (dtype == np.float64, _core.active_isa())
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _plan(self, *key)
+        return plan
 
     @property
     def core_pads(self) -> bool:
@@ -116,6 +123,19 @@ def framing(
     pad_mode: PadMode = "constant",
 ) -> Framing:
     """Check transform parameters and fill in the defaults of librosa."""
+    if isinstance(window, str) and isinstance(pad_mode, str):
+        return _named_framing(n_fft, hop_length, win_length, window, center, pad_mode)
+    return _framing(n_fft, hop_length, win_length, window, center, pad_mode)
+
+
+def _framing(
+    n_fft: int,
+    hop_length: int | None,
+    win_length: int | None,
+    window: WindowSpec,
+    center: bool,
+    pad_mode: PadMode,
+) -> Framing:
     n_fft = integer("n_fft", n_fft)
     win_length = n_fft if win_length is None else integer("win_length", win_length)
     if win_length > n_fft:
@@ -124,6 +144,10 @@ def framing(
     _check_padding(pad_mode, center)
     values = padded_window(window, win_length, n_fft)
     return Framing(n_fft, hop_length, win_length, bool(center), pad_mode, values, values.tobytes())
+
+
+# Parameters of one type only: 2048.0 equals 2048, but is not an integer.
+_named_framing = lru_cache(maxsize=64, typed=True)(_framing)
 
 
 def _check_padding(pad_mode: PadMode, center: bool) -> None:

@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 
+_REAL = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
+_COMPLEX = frozenset((np.dtype(np.complex64), np.dtype(np.complex128)))
+
+
 def integer(name: str, value: Any, *, minimum: int = 1) -> int:
     """Return ``value`` as an int that is at least ``minimum``."""
     try:
@@ -86,14 +90,17 @@ def finite(name: str, array: NDArray[Any]) -> None:
 def real_array(name: str, value: Any, *, min_ndim: int = 1, check_finite: bool = True) -> NDArray[Any]:
     """Return ``value`` as a float32 or float64 array (integers and float16 become float32/float64)."""
     array = np.asarray(value)
-    if array.dtype.kind in "iub" or array.dtype == np.float16:
-        array = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
-    if array.dtype not in (np.float32, np.float64):
+    if array.dtype not in _REAL:
+        if array.dtype.kind in "iub" or array.dtype == np.float16:
+            array = array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
+        elif array.dtype.newbyteorder("=") in _REAL:
+            array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype not in _REAL:
         raise ParameterError(f"{name} must be a real float32 or float64 array, got dtype {array.dtype}.")
     return _shaped(name, array, min_ndim, check_finite)
 
 
-def floating_array(name: str, value: Any) -> NDArray[Any]:
+def floating_array(name: str, value: Any, *, check_finite: bool = True) -> NDArray[Any]:
     """Return ``value`` as a float32 or float64 array; integers are refused: their scale is the caller's."""
     array = np.asarray(value)
     if array.dtype.kind in "iub":
@@ -101,15 +108,18 @@ def floating_array(name: str, value: Any) -> NDArray[Any]:
             f"{name} must be floating-point, got dtype {array.dtype}; convert and scale it, for int16 with "
             f"{name}.astype(numpy.float32) / 32768."
         )
-    return real_array(name, array)
+    return real_array(name, array, check_finite=check_finite)
 
 
 def complex_array(name: str, value: Any, *, min_ndim: int = 2, check_finite: bool = True) -> NDArray[Any]:
     """Return ``value`` as a complex64 or complex128 array (real input gets a zero imaginary part)."""
     array = np.asarray(value)
-    if array.dtype in (np.float32, np.float64):
-        array = array.astype(np.result_type(array.dtype, np.complex64))
-    if array.dtype not in (np.complex64, np.complex128):
+    if array.dtype not in _COMPLEX:
+        if array.dtype in _REAL:
+            array = array.astype(np.result_type(array.dtype, np.complex64))
+        elif array.dtype.newbyteorder("=") in _COMPLEX:
+            array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype not in _COMPLEX:
         raise ParameterError(f"{name} must be a complex64 or complex128 array, got dtype {array.dtype}.")
     return _shaped(name, array, min_ndim, check_finite)
 

@@ -7,27 +7,21 @@ names and defaults of torch (reflect padding); here padding is with zeros, as in
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from phasewise import _core
+from phasewise._arrays import COMPLEX_OF, REAL_OF, FrameMajor, flat, real_dtype, signal_memory
 from phasewise._framing import Framing, PadMode, framing
 from phasewise._memory import empty
-from phasewise._validate import choice, complex_array, floating_array, integer
+from phasewise._validate import choice, complex_array, finite, floating_array, integer, number, real_array
 from phasewise.errors import ParameterError
 from phasewise.windows import WindowSpec
 
 __all__ = ["STFT", "istft", "stft"]
-
-_REAL_OF: dict[np.dtype[Any], np.dtype[Any]] = {
-    np.dtype(np.complex64): np.dtype(np.float32),
-    np.dtype(np.complex128): np.dtype(np.float64),
-}
-_COMPLEX_OF: dict[np.dtype[Any], np.dtype[Any]] = {real: cplx for cplx, real in _REAL_OF.items()}
-
 
 def stft(
     y: ArrayLike,
@@ -45,8 +39,9 @@ def stft(
 
     Parameters
     ----------
-    y : array of shape (..., samples), real
-        Signals; float32 is transformed in float32, float64 in float64.
+    y : array of shape (..., samples), real or complex
+        Signals of any memory layout; float32 is transformed in float32, float64 in float64. Complex signals
+        give two-sided spectra.
     n_fft : int > 0
         Samples per frame; any length, products of 2, 3, 5 and 7 are fastest.
     hop_length : int > 0, optional
@@ -70,7 +65,8 @@ def stft(
     Returns
     -------
     array of shape (..., 1 + n_fft // 2, frames), complex
-        A view of frame-major memory (Fortran order for one signal).
+        A view of frame-major memory (Fortran order for one signal). Complex signals give ``n_fft`` bins, as in
+        `numpy.fft.fft`.
 
     Raises
     ------
@@ -109,6 +105,7 @@ def istft(
     length: int | None = None,
     out: NDArray[Any] | None = None,
     on_zero_overlap: str = "raise",
+    onesided: bool = True,
 ) -> NDArray[Any]:
     """Inverse short-time Fourier transform by overlap-add, the least-squares signal of a spectrogram.
 
@@ -130,10 +127,12 @@ def istft(
     on_zero_overlap : {"raise", "mask"}
         What to do when window and hop leave samples without energy: raise, or leave these samples
         unnormalised.
+    onesided : bool
+        False for the spectra of complex signals, which have ``n_fft`` bins; the result is complex.
 
     Returns
     -------
-    array of shape (..., samples), real
+    array of shape (..., samples), real (complex if not `onesided`)
 
     Raises
     ------
@@ -145,12 +144,11 @@ def istft(
     .. [1] D. Griffin and J. Lim, "Signal estimation from modified short-time Fourier transform", IEEE TASSP
            32(2), 1984.
     """
-    spectrum = complex_array("S", S)
+    spectrum = complex_array("S", S, check_finite=False)
     if n_fft is None:
-        n_fft = max(1, 2 * (spectrum.shape[-2] - 1))
-    transform = STFT(n_fft, hop_length, win_length, window, center)
-    return transform.synthesize(
-        spectrum, length=length, dtype=dtype, out=out, on_zero_overlap=on_zero_overlap
+        n_fft = max(1, 2 * (spectrum.shape[-2] - 1) if onesided else spectrum.shape[-2])
+    return STFT(n_fft, hop_length, win_length, window, center).synthesize(
+        spectrum, length, dtype=dtype, out=out, on_zero_overlap=on_zero_overlap, onesided=onesided
     )
 
 
@@ -192,34 +190,70 @@ class STFT:
         self, y: ArrayLike, *, dtype: DTypeLike | None = None, out: NDArray[Any] | None = None
     ) -> NDArray[Any]:
         """Transform signals of shape (..., samples); see `stft`."""
-        signal = _signal(y, None if dtype is None else _real_dtype(dtype, "complex64 or complex128"))
+        signal = _signal(y, dtype)
         f, signal = self._framing.padded(signal)
         frames = f.frames(signal.shape[-1])
-        result = _Result(out, _COMPLEX_OF[signal.dtype], (*signal.shape[:-1], frames, f.bins), frames)
-        f.plan(signal.dtype).analyze(_flat(signal, 1), _flat(result.memory, 2))
+        real = REAL_OF.get(signal.dtype, signal.dtype)
+        plan = f.plan(real)
+        if real is signal.dtype:
+            result = FrameMajor(out, COMPLEX_OF[real], (*signal.shape[:-1], frames, f.bins))
+            good = plan.analyze(signal, result.memory)
+        else:
+            result = FrameMajor(out, signal.dtype, (*signal.shape[:-1], frames, f.n_fft))
+            good = plan.analyze_two_sided(signal, result.memory)
+        _check_samples("y", signal, f, frames, good)
         return result.public()
 
-    def magnitude(self, y: ArrayLike, power: float = 1.0) -> NDArray[Any]:
-        """Return the magnitudes of the transform raised to `power`, without storing the transform.
+    def magnitude(
+        self,
+        y: ArrayLike,
+        power: float = 1.0,
+        *,
+        filters: ArrayLike | None = None,
+        log_floor: float | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """Return magnitudes, powers, filtered spectra or their logarithms without storing the transform.
+
+        All steps are done on one frame after the other while it is in cache: this costs less time than the
+        transform alone, which writes twice as much.
 
         Parameters
         ----------
         y : array of shape (..., samples), real
         power : float > 0
-            1 and 2 are fused with the transform and cost nothing more.
+            Exponent of the magnitudes; 1 and 2 cost nothing more.
+        filters : array of shape (n_filters, 1 + n_fft // 2), real, optional
+            Weights of the bins, such as `phasewise.mel_filters`; zeros at both ends of a row cost nothing.
+        log_floor : float > 0, optional
+            Return ``log(max(value, log_floor))``, to 1 ulp of the larger of the logarithm and 1.
+        out : real array of shape (..., 1 + n_fft // 2 or n_filters, frames), optional
+            Where to put the result; more frames than needed are allowed and left alone.
 
         Returns
         -------
-        array of shape (..., 1 + n_fft // 2, frames), real
+        array of shape (..., 1 + n_fft // 2 or n_filters, frames), real
+
+        Raises
+        ------
+        ParameterError
+            As `stft`, or if the filters do not fit.
         """
-        if not power > 0:
-            raise ParameterError(f"power must be positive, got {power!r}.")
-        f, signal = self._framing.padded(_signal(y, None))
-        memory = empty((*signal.shape[:-1], f.frames(signal.shape[-1]), f.bins), signal.dtype)
-        f.plan(signal.dtype).analyze_magnitude(_flat(signal, 1), power == 2, _flat(memory, 2))
-        if power not in (1, 2):
-            np.power(memory, power, out=memory)
-        return np.swapaxes(memory, -1, -2)
+        power = _positive("power", power)
+        floor = 0.0 if log_floor is None else _positive("log_floor", log_floor)
+        f, signal = self._framing.padded(_real_signal(y))
+        frames = f.frames(signal.shape[-1])
+        if floor and floor < np.finfo(signal.dtype).tiny:
+            raise ParameterError(
+                f"log_floor must be at least {np.finfo(signal.dtype).tiny:.3g}, the smallest normal "
+                f"{signal.dtype}, got {floor!r}."
+            )
+        bank = None if filters is None else _filter_bank(filters, f.bins, signal.dtype)
+        rows = f.bins if bank is None else bank.count
+        result = FrameMajor(out, signal.dtype, (*signal.shape[:-1], frames, rows))
+        good = f.plan(signal.dtype).analyze_features(signal, power, bank, floor, result.memory)
+        _check_samples("y", signal, f, frames, good)
+        return result.public()
 
     def synthesize(
         self,
@@ -229,33 +263,34 @@ class STFT:
         dtype: DTypeLike | None = None,
         out: NDArray[Any] | None = None,
         on_zero_overlap: str = "raise",
+        onesided: bool = True,
     ) -> NDArray[Any]:
         """Return the signals of spectrograms of shape (..., freq, frames); see `istft`."""
         choice("on_zero_overlap", on_zero_overlap, ("raise", "mask"))
-        spectrum = complex_array("S", S)
+        spectrum = complex_array("S", S, check_finite=False)
         if dtype is not None:
-            spectrum = spectrum.astype(_COMPLEX_OF[_real_dtype(dtype, "float32 or float64")], copy=False)
+            spectrum = spectrum.astype(COMPLEX_OF[real_dtype(dtype, "float32 or float64")], copy=False)
         f = self._framing
-        self._check_bins(spectrum)
+        _check_bins(spectrum, f, onesided)
         frames = spectrum.shape[-1]
         length = f.samples(frames) if length is None else integer("length", length)
         if on_zero_overlap == "raise":
             f.check_overlap(frames, length)
-        real = _REAL_OF[spectrum.dtype]
-        shape = (*spectrum.shape[:-2], length)
-        if out is not None and (out.shape != shape or out.dtype.kind != "f"):
-            raise ParameterError(
-                f"out must have shape {shape} and dtype {real}, got {out.shape} and {out.dtype}."
-            )
-        usable = out is not None and out.flags.c_contiguous and out.flags.writeable and out.dtype == real
-        memory = out if out is not None and usable else empty(shape, real)
-        f.plan(real).synthesize(_flat(np.swapaxes(spectrum, -1, -2), 2), _flat(memory, 1))
-        if out is None or memory is out:
-            return memory
-        out[...] = memory
-        return out
+        real = REAL_OF[spectrum.dtype]
+        memory, result = signal_memory(
+            out, real if onesided else spectrum.dtype, (*spectrum.shape[:-2], length)
+        )
+        plan = f.plan(real)
+        good = (plan.synthesize if onesided else plan.synthesize_two_sided)(spectrum, memory)
+        if not good:
+            finite("S", spectrum)
+        if result is not memory:
+            result[...] = memory
+        return result
 
-    def project_consistent(self, S: ArrayLike, length: int | None = None) -> NDArray[Any]:
+    def project_consistent(
+        self, S: ArrayLike, length: int | None = None, *, out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
         """Return the transform of the signal of `S`: the nearest spectrogram that belongs to a signal.
 
         Parameters
@@ -263,25 +298,29 @@ class STFT:
         S : array of shape (..., 1 + n_fft // 2, frames), complex
         length : int > 0, optional
             Samples of the signal; it must have as many frames as `S`.
+        out : array like `S`, optional
+            Where to put the result; it may be `S`, of which a copy is made then.
 
         Returns
         -------
         array like `S`
         """
-        spectrum = complex_array("S", S)
+        spectrum = complex_array("S", S, check_finite=False)
         f = self._framing
-        self._check_bins(spectrum)
+        _check_bins(spectrum, f)
         frames = spectrum.shape[-1]
         samples = f.samples(frames) if length is None else integer("length", length)
         if f.frames(samples) != frames:
             raise ParameterError(f"length={samples} makes {f.frames(samples)} frames, but S has {frames}.")
         f.check_overlap(frames, samples)
         if not f.core_pads:
-            return self.analyze(self.synthesize(spectrum, samples))
-        memory = empty((*spectrum.shape[:-2], frames, f.bins), spectrum.dtype)
-        source = _flat(np.swapaxes(spectrum, -1, -2), 2)
-        f.plan(_REAL_OF[spectrum.dtype]).project(source, samples, _flat(memory, 2))
-        return np.swapaxes(memory, -1, -2)
+            return self.analyze(self.synthesize(spectrum, samples), out=out)
+        result = FrameMajor(out, spectrum.dtype, (*spectrum.shape[:-2], frames, f.bins))
+        if result.overlaps(spectrum):
+            spectrum = spectrum.copy()
+        if not f.plan(REAL_OF[spectrum.dtype]).project(spectrum, samples, result.memory):
+            finite("S", spectrum)
+        return result.public()
 
     def analyze_adjoint(self, S: ArrayLike, samples: int) -> NDArray[Any]:
         """Apply the adjoint of `analyze` to spectrograms, as gradients need it.
@@ -302,7 +341,7 @@ class STFT:
         """
         spectrum = complex_array("S", S)
         f = self._framing
-        self._check_bins(spectrum)
+        _check_bins(spectrum, f)
         samples = integer("samples", samples)
         if not f.core_pads:
             raise ParameterError(
@@ -312,9 +351,9 @@ class STFT:
             raise ParameterError(
                 f"samples={samples} makes {f.frames(samples)} frames, but S has {spectrum.shape[-1]}."
             )
-        real = _REAL_OF[spectrum.dtype]
+        real = REAL_OF[spectrum.dtype]
         memory = empty((*spectrum.shape[:-2], samples), real)
-        f.plan(real).analyze_adjoint(_flat(np.swapaxes(spectrum, -1, -2), 2), _flat(memory, 1))
+        f.plan(real).analyze_adjoint(flat(np.swapaxes(spectrum, -1, -2), 2), flat(memory, 1))
         return memory
 
     def synthesize_adjoint(self, y: ArrayLike, frames: int) -> NDArray[Any]:
@@ -332,76 +371,64 @@ class STFT:
         array of shape (..., 1 + n_fft // 2, frames), complex
             Gradients with respect to the real and imaginary parts.
         """
-        signal = _signal(y, None)
+        signal = floating_array("y", y)
         frames = integer("frames", frames)
         f = self._framing
-        memory = empty((*signal.shape[:-1], frames, f.bins), _COMPLEX_OF[signal.dtype])
-        f.plan(signal.dtype).synthesize_adjoint(_flat(signal, 1), _flat(memory, 2))
+        memory = empty((*signal.shape[:-1], frames, f.bins), COMPLEX_OF[signal.dtype])
+        f.plan(signal.dtype).synthesize_adjoint(flat(signal, 1), flat(memory, 2))
         return np.swapaxes(memory, -1, -2)
 
-    def _check_bins(self, spectrum: NDArray[Any]) -> None:
-        f = self._framing
-        if spectrum.shape[-2] != f.bins:
-            raise ParameterError(
-                f"S must have 1 + n_fft // 2 = {f.bins} bins on axis -2 for n_fft={f.n_fft}, "
-                f"got shape {spectrum.shape}; pass the n_fft of the analysis."
-            )
-        if spectrum.shape[-1] == 0:
-            raise ParameterError(f"S must have at least one frame on axis -1, got shape {spectrum.shape}.")
+
+def _check_bins(spectrum: NDArray[Any], f: Framing, onesided: bool = True) -> None:
+    bins, text = (f.bins, "1 + n_fft // 2") if onesided else (f.n_fft, "n_fft")
+    if spectrum.shape[-2] != bins:
+        raise ParameterError(
+            f"S must have {text} = {bins} bins on axis -2 for n_fft={f.n_fft}, got shape {spectrum.shape}; "
+            "pass the n_fft of the analysis."
+        )
+    if spectrum.shape[-1] == 0:
+        raise ParameterError(f"S must have at least one frame on axis -1, got shape {spectrum.shape}.")
 
 
-# ---- arrays --------------------------------------------------------------------------------------
+def _check_samples(name: str, signal: NDArray[Any], f: Framing, frames: int, good: bool) -> None:
+    """Reject samples that are not finite: the core has seen those in frames, the rest is looked at here."""
+    covered = max(0, f.n_fft + f.hop_length * (frames - 1) - f.lead)
+    if not good or f.hop_length > f.n_fft:
+        finite(name, signal)
+    elif covered < signal.shape[-1]:
+        finite(name, signal[..., covered:])
 
 
-def _real_dtype(dtype: DTypeLike, text: str) -> np.dtype[Any]:
-    """Return the real type of the precision that a real or complex type names."""
-    given = np.dtype(dtype)
-    if given not in _REAL_OF and given not in _COMPLEX_OF:
-        raise ParameterError(f"dtype must be {text}, got {given}.")
-    return _REAL_OF.get(given, given)
+def _signal(y: ArrayLike, dtype: DTypeLike | None) -> NDArray[Any]:
+    """Return real or complex signals in the precision that is asked for."""
+    array = np.asarray(y)
+    if array.dtype.kind == "c":
+        array = complex_array("y", array, min_ndim=1, check_finite=False)
+        if dtype is None:
+            return array
+        return array.astype(COMPLEX_OF[real_dtype(dtype, "complex64 or complex128")], copy=False)
+    array = _real_signal(array)
+    return array if dtype is None else array.astype(real_dtype(dtype, "complex64 or complex128"), copy=False)
 
 
-def _signal(y: ArrayLike, dtype: np.dtype[Any] | None) -> NDArray[Any]:
-    signal = floating_array("y", y)
-    return signal if dtype is None else signal.astype(dtype, copy=False)
+def _real_signal(y: ArrayLike) -> NDArray[Any]:
+    return floating_array("y", y, check_finite=False)
 
 
-def _flat(array: NDArray[Any], ndim: int) -> NDArray[Any]:
-    """Fold all but the last `ndim` axes into one, in C order; a copy only if the memory demands it."""
-    batch, kept = array.shape[: array.ndim - ndim], array.shape[array.ndim - ndim :]
-    return np.ascontiguousarray(array).reshape(math.prod(batch), *kept)
+def _positive(name: str, value: float) -> float:
+    result = number(name, value)
+    if not result > 0:
+        raise ParameterError(f"{name} must be positive, got {value!r}.")
+    return result
 
 
-class _Result:
-    """Frame-major memory for a spectrogram, inside `out` when its memory allows."""
-
-    def __init__(
-        self, out: NDArray[Any] | None, dtype: np.dtype[Any], shape: tuple[int, ...], frames: int
-    ) -> None:
-        self._view: NDArray[Any] | None = None
-        if out is None:
-            self.memory = empty(shape, dtype)
-            return
-        wanted = (*shape[:-2], shape[-1], shape[-2])
-        if (
-            out.ndim != len(shape)
-            or out.shape[:-1] != wanted[:-1]
-            or out.shape[-1] < frames
-            or out.dtype.kind != "c"
-        ):
-            raise ParameterError(
-                f"out must have shape {wanted} (or more frames) and dtype {dtype}, "
-                f"got {out.shape} and {out.dtype}."
-            )
-        self._view = out if out.shape == wanted else out[..., :frames]
-        turned = np.swapaxes(self._view, -1, -2)
-        usable = turned.flags.c_contiguous and turned.flags.writeable and turned.dtype == dtype
-        self.memory = turned if usable else empty(shape, dtype)
-
-    def public(self) -> NDArray[Any]:
-        turned = np.swapaxes(self.memory, -1, -2)
-        if self._view is None:
-            return turned
-        if not np.shares_memory(turned, self._view):
-            self._view[...] = turned
-        return self._view
+def _filter_bank(
+    filters: ArrayLike, bins: int, dtype: np.dtype[Any]
+) -> _core.FilterBank32 | _core.FilterBank64:
+    weights = real_array("filters", filters)
+    if weights.ndim != 2 or weights.shape[1] != bins or len(weights) == 0:
+        raise ParameterError(
+            f"filters must have shape (n_filters, 1 + n_fft // 2 = {bins}), got {weights.shape}."
+        )
+    kind = _core.FilterBank64 if dtype == np.float64 else _core.FilterBank32
+    return kind(np.ascontiguousarray(weights, dtype))

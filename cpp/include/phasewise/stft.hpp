@@ -7,13 +7,25 @@
 #include <cstddef>
 
 #include "phasewise/fft.hpp"
+#include "phasewise/filter_bank.hpp"
 #include "phasewise/overlap_gain.hpp"
+#include "phasewise/signals.hpp"
 
 namespace phasewise {
 
 // What lies beyond the ends of a signal. `none`: frames start at sample 0 and never leave the signal; otherwise frames
 // are centred: frame t is centred on sample t hop.
 enum class Padding { none, zeros, reflect, edge };
+
+// What is made of a spectrum: |.|^exponent, then filters, then (floor > 0) the logarithm of what is at least `floor`.
+template <class T>
+struct Features {
+  T exponent = T(1);
+  const FilterBank<T>* filters = nullptr;  // of as many bins as the spectrum
+  T floor = T(0);
+
+  std::size_t width(std::size_t bins) const { return filters == nullptr ? bins : filters->count(); }
+};
 
 template <class T>
 class StftPlan {
@@ -44,19 +56,24 @@ class StftPlan {
   // The n_fft samples of frame t of a signal, in place or gathered into `side` (n_fft values).
   const T* frame_samples(const T* signal, std::size_t samples, std::size_t t, T* side) const;
 
-  // (batch, samples) -> (batch, frames, bins)
-  void analyze(const T* signal, std::size_t batch, std::size_t samples, T* spectrum) const;
-  // (batch, samples) -> |.| or |.|^2, (batch, frames, bins)
-  void analyze_magnitude(const T* signal, std::size_t batch, std::size_t samples, bool power, T* out) const;
-  // (batch, frames, bins) -> (batch, length): overlap-add divided by the sum of squared windows; zeros beyond the frames
-  void synthesize(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* signal) const;
+  // Signals -> (batch, frames, bins). This and the other maps below return false if a sample or bin that is not finite has
+  // spoiled the result, or a value was too large for the type.
+  bool analyze(const Signals<T>& signals, T* spectrum) const;
+  // Signals -> (batch, frames, features.width(bins))
+  bool analyze_features(const Signals<T>& signals, const Features<T>& features, T* out) const;
+  // Spectra -> (batch, length): overlap-add divided by the sum of squared windows; zeros beyond the frames
+  bool synthesize(const Spectra<T>& spectra, std::size_t length, T* signal) const;
+
+  // Complex signals (real and imaginary parts next to each other; the stride counts scalars) -> (batch, frames, n_fft), and back.
+  bool analyze_two_sided(const Signals<T>& signals, T* spectrum) const;
+  bool synthesize_two_sided(const Spectra<T>& spectra, std::size_t length, T* signal) const;
 
   // What normalises the overlap-add of `frames` frames.
   OverlapGain<T> gain(std::size_t frames) const { return {gains_, frames}; }
 
   // The transform of the signal of `length` samples that synthesize() would give: the nearest consistent spectrogram.
-  // The waveform never leaves the cache. frames(length) must be `frames`; out must not overlap spectrum.
-  void project(const T* spectrum, std::size_t batch, std::size_t frames, std::size_t length, T* out) const;
+  // The waveform never leaves the cache. frames(length) must be spectra.frames; out must not overlap them.
+  bool project(const Spectra<T>& spectra, std::size_t length, T* out) const;
 
   // Adjoints as real-linear maps (real and imaginary parts are separate coordinates): gradients of analyze() and
   // synthesize() with respect to their inputs.
@@ -71,8 +88,8 @@ class StftPlan {
 };
 
 // Overlap-adds frames into the positions [first, last), counted from the first sample of frame 0, and scales them by the
-// gain. add_frame(t, acc, fresh) adds the n_fft windowed samples of frame t to acc[0, fresh) and overwrites the rest. Every position sums its frames in rising order, so
-// that the result does not depend on how a signal is cut into ranges.
+// gain. add_frame(t, acc, fresh) adds the n_fft windowed samples of frame t to acc[0, fresh) and overwrites the rest. Every
+// position sums its frames in rising order, so that the result does not depend on how a signal is cut into ranges.
 template <class T, class Gain, class AddFrame>
 void overlap_add(const StftPlan<T>& plan, const Gain& gain, std::size_t frames, std::size_t first, std::size_t last, T* out,
                  AddFrame&& add_frame);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "fft_passes.hpp"
+#include "rows.hpp"
 
 namespace {
 
@@ -235,14 +236,6 @@ void inverse_add_planar(const FrameView<T>& frame, const T* re, const T* im, T* 
   inverse_add(frame, PlanarBins<T>{re, im}, acc, fresh, scratch);
 }
 template <class T>
-void multiply_arrays(const T* a, const T* b, T* out, std::size_t n) {
-  using V = Vec<T, native_lanes<T>>;
-  std::size_t i = 0;
-  for (; i + V::lanes <= n; i += V::lanes) (V::load(a + i) * V::load(b + i)).store(out + i);
-  for (; i < n; ++i) out[i] = a[i] * b[i];
-}
-
-template <class T>
 void weigh_bins(const FrameView<T>& frame, const T* spectrum, T edge, T inner, T* out) {
   using V = Vec<T, native_lanes<T>>;
   const std::size_t n = 2 * frame.bins;
@@ -282,6 +275,11 @@ constexpr phasewise::TransformKernels<T> transform_kernels() {
           weigh_bins<T>,
           stream_array<T>,
           fence,
+          join_two_sided_array<T>,
+          split_two_sided_array<T>,
+          raise_array<T>,
+          log_floor_array<T>,
+          filter_array<T>,
           multiply_arrays<T>};
 }
 

@@ -38,6 +38,13 @@ struct FrameView {
   std::size_t scratch;  // scalars of scratch that every call below needs, 64-byte aligned
 };
 
+// A filter on bins: weights for the bins [first, first + length).
+template <class T>
+struct FilterStretch {
+  std::size_t first, length;
+  const T* weights;
+};
+
 template <class T>
 struct TransformKernels {
   int lanes;
@@ -55,6 +62,16 @@ struct TransformKernels {
   // out = in, past the caches; call stream_fence() before others may read out
   void (*stream)(const T* in, T* out, std::size_t n);
   void (*stream_fence)();
+  // a, b: spectra of the real and the imaginary part of a complex signal -> the n bins of both
+  void (*join_two_sided)(const FrameView<T>&, const T* a, const T* b, T* out);
+  // n bins -> the bins of the real (part 0) or imaginary part (part 1) of the signal
+  void (*split_two_sided)(const FrameView<T>&, const T* spectrum, int part, T* out);
+  // x = x^exponent for x >= 0, exponent > 0
+  void (*raise)(T* x, std::size_t n, T exponent);
+  // x = log(max(x, floor)), floor positive and normal
+  void (*log_floor)(T* x, std::size_t n, T floor);
+  // out[i] = sum of in times the weights of filter i
+  void (*filter)(const FilterStretch<T>* filters, std::size_t count, const T* in, T* out);
   // out = a * b; out may be a
   void (*multiply)(const T* a, const T* b, T* out, std::size_t n);
 };
