@@ -1,6 +1,7 @@
 """Time phasewise against its peers, interleaved in one process, and print the ratios.
 
-    python bench/ratio.py [--jobs stft,misi] [--rounds 21] [--threads 1] [--isa avx2] [--keep-pages] [--json FILE]
+    python bench/ratio.py [--jobs stft,misi] [--rounds 21] [--threads 1] [--isa avx2] [--keep-pages]
+                          [--json FILE]
 
 In every round each contender runs once, so that a busy moment of the machine hits all of them; the table
 gives the median and the minimum over the rounds, and every answer is checked. Results go to fresh arrays

@@ -357,9 +357,15 @@ def test_bad_arrays_are_explained():
     with pytest.raises(pw.ParameterError, match=r"y must be finite, but has 2 NaN.*index \(3,\)"):
         pw.stft(np.r_[0.0, 1, 2, np.nan, np.inf], n_fft=4)
     with pytest.raises(
+        pw.ParameterError, match="y must be a real float32 or float64 array, got dtype object"
+    ):
+        pw.stft(np.full(100, None), n_fft=4)
+    with pytest.raises(pw.ParameterError, match="y must be floating-point, got dtype int16"):
+        pw.STFT(4).magnitude(np.zeros(100, np.int16))
+    with pytest.raises(
         pw.ParameterError, match="y must be a real float32 or float64 array, got dtype complex128"
     ):
-        pw.stft(np.zeros(100, complex), n_fft=4)
+        pw.STFT(4).magnitude(np.zeros(100, complex))
     with pytest.raises(pw.ParameterError, match="y has 0 samples"):
         pw.stft(np.zeros(0), n_fft=4)
     with pytest.raises(pw.ParameterError, match="S must have 1 \\+ n_fft // 2 = 33 bins"):
@@ -370,6 +376,31 @@ def test_bad_arrays_are_explained():
         pw.istft(np.zeros(33, complex))
     with pytest.raises(pw.ParameterError, match="length must be an integer >= 1"):
         pw.istft(np.zeros((33, 5), complex), length=0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_every_sample_and_bin_that_is_not_finite_is_found(threads, bad):
+    transform = pw.STFT(32, 8)
+    S = transform.analyze(noise((2, 200)))
+    for i in (0, 1, 16, 100, 198, 199):
+        y = noise((2, 200))
+        y[1, i] = bad
+        for function in (transform.analyze, transform.magnitude, pw.STFT(32, 50, center=False).analyze):
+            with pytest.raises(pw.ParameterError, match=rf"y must be finite, but has 1 .* \(1, {i}\)"):
+                function(y)
+    for k, t in ((0, 0), (1, 3), (16, 25), (9, 12)):
+        spoilt = S.copy()
+        spoilt[1, k, t] = bad
+        for function in (transform.synthesize, transform.project_consistent):
+            with pytest.raises(pw.ParameterError, match=rf"S must be finite, but has 1 .* \(1, {k}, {t}\)"):
+                function(spoilt)
+
+
+def test_large_finite_values_are_not_taken_for_infinity():
+    y = np.full(500, 3e38, np.float32)
+    with np.errstate(over="ignore"):
+        assert np.isinf(pw.STFT(64).magnitude(y, 2)).any()
+    assert np.isfinite(pw.stft(np.full(500, 1e300), n_fft=64)).all()
 
 
 def test_imaginary_dc_and_nyquist_have_no_effect():

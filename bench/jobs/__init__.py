@@ -67,7 +67,7 @@ def set_threads(n: int) -> None:
 
 
 def keep_pages() -> None:
-    """Tell glibc's malloc to keep freed memory: without it, large results of others are fresh pages each time."""
+    """Tell glibc's malloc to keep freed memory: else large results of peers are fresh pages each time."""
     import ctypes
 
     malloc_options = {"M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_MMAP_MAX": (-4, 0)}

@@ -16,7 +16,7 @@ __all__ = ["fft_libraries", "istft_loop", "stft_loop"]
 
 BLOCK = 64  # frames: 0.5 MiB of 2048 float32 samples
 
-# forward(frames (block, n), spectra (block, bins)) and backward(spectra, frames), both into their second argument
+# forward(frames, spectra) and backward(spectra, frames), each into its second argument
 Pair = tuple[Callable[[Any, Any], None], Callable[[Any, Any], None]]
 
 
@@ -153,7 +153,7 @@ def stft_loop(
 def istft_loop(
     make: Callable[[int, np.dtype[Any]], Pair], S: np.ndarray, n: int, hop: int, length: int
 ) -> Callable[[], np.ndarray]:
-    """Return a function that overlap-adds the spectra ``S`` (frames, bins) to a fresh (length,), on one thread."""
+    """Return a function that overlap-adds spectra (frames, bins) to a fresh (length,), on one thread."""
     real = S.real.dtype
     window = _hann(n, real)
     backward = make(n, real)[1]

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from phasewise._memory import empty
 from phasewise.errors import ParameterError
 
-__all__ = ["COMPLEX_OF", "REAL_OF", "FrameMajor", "flat", "real_dtype", "signal_memory"]
+__all__ = ["COMPLEX_OF", "REAL_OF", "FrameMajor", "aligned", "flat", "real_dtype", "signal_memory"]
 
 REAL_OF: dict[np.dtype[Any], np.dtype[Any]] = {
     np.dtype(np.complex64): np.dtype(np.float32),
@@ -30,6 +30,11 @@ def real_dtype(dtype: DTypeLike, text: str) -> np.dtype[Any]:
     if given not in REAL_OF and given not in COMPLEX_OF:
         raise ParameterError(f"dtype must be {text}, got {given}.")
     return REAL_OF.get(given, given)
+
+
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array, or a copy if its elements do not lie as the machine likes them."""
+    return array if array.flags.aligned else array.copy()
 
 
 def flat(array: NDArray[Any], ndim: int) -> NDArray[Any]:
@@ -81,7 +86,7 @@ class FrameMajor:
 
     def public(self) -> NDArray[Any]:
         """Return the result as the caller wants it."""
-        turned = self.memory.swapaxes(-1, -2)
+        turned: NDArray[Any] = self.memory.swapaxes(-1, -2)
         if self._view is None:
             return turned
         if not np.shares_memory(turned, self._view):
@@ -98,6 +103,8 @@ def signal_memory(
         return memory, memory
     kinds = "c" if dtype.kind == "c" else "f"
     if out.shape != shape or out.dtype.kind not in kinds:
-        raise ParameterError(f"out must have shape {shape} and dtype {dtype}, got {out.shape} and {out.dtype}.")
+        raise ParameterError(
+            f"out must have shape {shape} and dtype {dtype}, got {out.shape} and {out.dtype}."
+        )
     usable = out.flags.c_contiguous and out.flags.writeable and out.dtype == dtype
     return out if usable else empty(shape, dtype), out

@@ -182,10 +182,9 @@ def mel_spectrogram(
     `phasewise.power_to_db` gives decibels.
     """
     transform = STFT(n_fft, hop_length, win_length, window, center, pad_mode)
-    spectrogram = transform.magnitude(y, power)
-    parameters = (n_fft, n_mels, fmin, fmax, htk, norm)
-    filters = _kept_filters(sample_rate, *parameters, dtype=spectrogram.dtype.name)
-    return np.swapaxes(np.swapaxes(spectrogram, -1, -2) @ filters.T, -1, -2)
+    return transform.magnitude(
+        y, power, filters=_kept_filters(sample_rate, n_fft, n_mels, fmin, fmax, htk, norm)
+    )
 
 
 @lru_cache(maxsize=16)
@@ -197,12 +196,8 @@ def _kept_filters(
     fmax: float | None,
     htk: bool,
     norm: str | float | None,
-    *,
-    dtype: str,
 ) -> NDArray[Any]:
-    return mel_filters(
-        sample_rate, n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm, dtype=np.dtype(dtype)
-    )
+    return mel_filters(sample_rate, n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm, dtype=np.float64)
 
 
 def _row_factors(

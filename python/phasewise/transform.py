@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from phasewise import _core
-from phasewise._arrays import COMPLEX_OF, REAL_OF, FrameMajor, flat, real_dtype, signal_memory
+from phasewise._arrays import COMPLEX_OF, REAL_OF, FrameMajor, aligned, flat, real_dtype, signal_memory
 from phasewise._framing import Framing, PadMode, framing
 from phasewise._memory import empty
 from phasewise._validate import choice, complex_array, finite, floating_array, integer, number, real_array
@@ -22,6 +22,7 @@ from phasewise.errors import ParameterError
 from phasewise.windows import WindowSpec
 
 __all__ = ["STFT", "istft", "stft"]
+
 
 def stft(
     y: ArrayLike,
@@ -65,8 +66,8 @@ def stft(
     Returns
     -------
     array of shape (..., 1 + n_fft // 2, frames), complex
-        A view of frame-major memory (Fortran order for one signal). Complex signals give ``n_fft`` bins, as in
-        `numpy.fft.fft`.
+        A view of frame-major memory (Fortran order for one signal). Complex signals give ``n_fft`` bins, as
+        `numpy.fft.fft` does.
 
     Raises
     ------
@@ -248,7 +249,7 @@ class STFT:
                 f"log_floor must be at least {np.finfo(signal.dtype).tiny:.3g}, the smallest normal "
                 f"{signal.dtype}, got {floor!r}."
             )
-        bank = None if filters is None else _filter_bank(filters, f.bins, signal.dtype)
+        bank: Any = None if filters is None else _filter_bank(filters, f.bins, signal.dtype)
         rows = f.bins if bank is None else bank.count
         result = FrameMajor(out, signal.dtype, (*signal.shape[:-1], frames, rows))
         good = f.plan(signal.dtype).analyze_features(signal, power, bank, floor, result.memory)
@@ -267,7 +268,7 @@ class STFT:
     ) -> NDArray[Any]:
         """Return the signals of spectrograms of shape (..., freq, frames); see `istft`."""
         choice("on_zero_overlap", on_zero_overlap, ("raise", "mask"))
-        spectrum = complex_array("S", S, check_finite=False)
+        spectrum = aligned(complex_array("S", S, check_finite=False))
         if dtype is not None:
             spectrum = spectrum.astype(COMPLEX_OF[real_dtype(dtype, "float32 or float64")], copy=False)
         f = self._framing
@@ -305,7 +306,7 @@ class STFT:
         -------
         array like `S`
         """
-        spectrum = complex_array("S", S, check_finite=False)
+        spectrum = aligned(complex_array("S", S, check_finite=False))
         f = self._framing
         _check_bins(spectrum, f)
         frames = spectrum.shape[-1]
@@ -403,7 +404,7 @@ def _signal(y: ArrayLike, dtype: DTypeLike | None) -> NDArray[Any]:
     """Return real or complex signals in the precision that is asked for."""
     array = np.asarray(y)
     if array.dtype.kind == "c":
-        array = complex_array("y", array, min_ndim=1, check_finite=False)
+        array = aligned(complex_array("y", array, min_ndim=1, check_finite=False))
         if dtype is None:
             return array
         return array.astype(COMPLEX_OF[real_dtype(dtype, "complex64 or complex128")], copy=False)
@@ -412,7 +413,7 @@ def _signal(y: ArrayLike, dtype: DTypeLike | None) -> NDArray[Any]:
 
 
 def _real_signal(y: ArrayLike) -> NDArray[Any]:
-    return floating_array("y", y, check_finite=False)
+    return aligned(floating_array("y", y, check_finite=False))
 
 
 def _positive(name: str, value: float) -> float:
@@ -422,9 +423,8 @@ def _positive(name: str, value: float) -> float:
     return result
 
 
-def _filter_bank(
-    filters: ArrayLike, bins: int, dtype: np.dtype[Any]
-) -> _core.FilterBank32 | _core.FilterBank64:
+def _filter_bank(filters: ArrayLike, bins: int, dtype: np.dtype[Any]) -> Any:
+    """Return the core's filters in the precision of the spectra."""
     weights = real_array("filters", filters)
     if weights.ndim != 2 or weights.shape[1] != bins or len(weights) == 0:
         raise ParameterError(

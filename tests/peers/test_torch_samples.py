@@ -81,3 +81,41 @@ def test_istft_to_real_signals(dtype):
 
 def dtype_of(dtype):
     return torch.empty(0, dtype=dtype).numpy().dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_istft_to_complex_signals(dtype):
+    compared = 0
+    for sample in samples("istft", dtype):
+        options = sample.kwargs
+        if not options.get("return_complex"):
+            continue
+        window = options.get("window")
+        if window is not None and window.is_complex():
+            with pytest.raises(pw.ParameterError, match="window must be real"):
+                pw.istft(sample.input.numpy(), window=window.numpy(), n_fft=options["n_fft"], onesided=False)
+            options = {**options, "window": window.real}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = torch.istft(sample.input, *sample.args, **options).numpy()
+        ours = pw.istft(
+            sample.input.numpy(), length=options.get("length"), onesided=False, **parameters(sample)
+        )
+        assert ours.dtype == theirs.dtype
+        assert relative_error(ours, theirs) < tolerance("istft", dtype_of(dtype))
+        compared += 1
+    assert compared >= 1
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_stft_of_complex_signals(dtype):
+    z = torch.randn(2, 300, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    for center, normalized in ((True, False), (False, True)):
+        theirs = torch.stft(
+            z, 50, 10, window=torch.hann_window(50, dtype=z.real.dtype), center=center, normalized=normalized,
+            onesided=False, return_complex=True,
+        ).numpy()  # fmt: skip
+        ours = pw.stft(z.numpy(), n_fft=50, hop_length=10, center=center, pad_mode="reflect")
+        assert relative_error(ours / (50**0.5 if normalized else 1), theirs) < tolerance(
+            "stft", dtype_of(dtype)
+        )

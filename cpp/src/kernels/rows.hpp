@@ -1,7 +1,7 @@
 // What is done to whole rows of spectra while they are in cache.
 #pragma once
 
-#include "transform_table.hpp"
+#include "phasewise/kernels/transform_table.hpp"
 #include "vec_math.hpp"
 
 namespace {
@@ -27,7 +27,7 @@ template <class T>
 void raise_array(T* x, std::size_t n, T exponent) {
   for_each_lane<T>(n, [&](auto v, std::size_t i) PW_LAMBDA {
     using V = decltype(v);
-    const V value = V::load(x + i), tiny = V::broadcast(std::numeric_limits<T>::min());
+    const V value = V::load(x + i), tiny = constant<V>(sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022);
     const V power = pow(max(value, tiny), V::broadcast(exponent));
     select_positive(value, power, value).store(x + i);  // keeps zero, and what is no number
   });

@@ -2,8 +2,6 @@
 // with the first pass, the output format with the untangling.
 #pragma once
 
-#include <algorithm>
-
 #include "fft_passes.hpp"
 #include "rows.hpp"
 
@@ -133,12 +131,10 @@ PW_INLINE void tangle_block(const FrameView<T>& frame, const Bins& bins, Planar<
   reverse(o.re - even_im).store(z.im + mirrored);
 }
 
-// Windowed samples on top of what lies in acc up to `fresh` (rounded up to whole vectors of zeros), in place of it beyond.
+// Windowed samples on top of what lies in acc up to `fresh` (rounded up to whole vectors, with zeros), in place of it beyond.
 template <class T>
-PW_INLINE std::size_t clear_to_block(T* acc, std::size_t fresh, std::size_t block, std::size_t n) {
-  const std::size_t end = std::min(n, (fresh + block - 1) / block * block);
-  for (; fresh < end; ++fresh) acc[fresh] = T(0);
-  return end;
+PW_INLINE void clear(T* x, std::size_t from, std::size_t to) {
+  for (; from < to; ++from) x[from] = T(0);
 }
 
 // n points that lie as (re, im) pairs
@@ -148,7 +144,8 @@ inline void add_pairs(Planar<T> z, const T* PW_RESTRICT window, T* PW_RESTRICT a
   with_lanes<T>(pairs, [&](auto v) {
     using V = decltype(v);
     constexpr std::size_t L = V::lanes;
-    const std::size_t whole = pairs / L * L, added = std::min(whole, clear_to_block(acc, fresh, 2 * L, 2 * pairs) / 2);
+    const std::size_t whole = pairs / L * L, covering = (fresh + 2 * L - 1) / (2 * L) * L, added = covering < whole ? covering : whole;
+    clear(acc, fresh, 2 * added);
     V lo, hi;
     for (; i < added; i += L) {
       interleave(V::load(z.re + i), V::load(z.im + i), lo, hi);
@@ -162,7 +159,7 @@ inline void add_pairs(Planar<T> z, const T* PW_RESTRICT window, T* PW_RESTRICT a
     }
   });
   using S = Vec<T, 1>;
-  clear_to_block(acc, std::max(fresh, 2 * i), 2 * pairs, 2 * pairs);
+  clear(acc, fresh > 2 * i ? fresh : 2 * i, 2 * pairs);
   for (; i < pairs; ++i) {
     fma(S::load(z.re + i), S::load(window + 2 * i), S::load(acc + 2 * i)).store(acc + 2 * i);
     fma(S::load(z.im + i), S::load(window + 2 * i + 1), S::load(acc + 2 * i + 1)).store(acc + 2 * i + 1);
@@ -171,7 +168,7 @@ inline void add_pairs(Planar<T> z, const T* PW_RESTRICT window, T* PW_RESTRICT a
 template <class T>
 inline void add_points(const T* PW_RESTRICT x, const T* PW_RESTRICT window, T* PW_RESTRICT acc, std::size_t n, std::size_t fresh) {
   using S = Vec<T, 1>;
-  clear_to_block(acc, fresh, n, n);
+  clear(acc, fresh, n);
   for (std::size_t i = 0; i < n; ++i) fma(S::load(x + i), S::load(window + i), S::load(acc + i)).store(acc + i);
 }
 
