@@ -98,8 +98,8 @@ def get_window(window: WindowSpec, win_length: int, *, fftbins: bool = True) -> 
     given = np.asarray(window(win_length) if callable(window) else window)
     if given.dtype.kind not in "fiub":
         raise ParameterError(
-            f"window must be real, got values of dtype {given.dtype}; a transform with a complex window is the "
-            "sum of one with its real part and 1j times one with its imaginary part."
+            f"window must be real, got values of dtype {given.dtype}; a transform with a complex window is "
+            "the sum of one with its real part and 1j times one with its imaginary part."
         )
     values = np.array(given, dtype=np.float64)
     if values.shape != (win_length,):
