@@ -32,14 +32,15 @@ def irfft(X, n):
 
 
 def fft(x, n):
-    if np.iscomplexobj(x):
-        return fft(x.real, n) + 1j * fft(x.imag, n)
-    half = rfft(x, n)
-    return np.concatenate((half, half[..., 1 : (n + 1) // 2].conj()[..., ::-1]), axis=-1)
+    calls["stft"] += 1
+    x = np.pad(np.asarray(x, complex), [(0, 0)] * (x.ndim - 1) + [(0, n - x.shape[-1])])
+    return pw.stft(x, n_fft=n, hop_length=n, window="boxcar", center=False)[..., 0]
 
 
 def ifft(X, n):
-    return fft(X.conj(), n).conj() / n
+    calls["istft"] += 1
+    options = {"n_fft": n, "hop_length": n, "window": "boxcar", "center": False, "onesided": False}
+    return pw.istft(X[..., None].astype(complex), **options)
 
 
 def one_sided_factors(self):
@@ -97,8 +98,8 @@ def turn(self, sign):
 
 
 def stft_detrend(self, x, detr, p0=None, p1=None, *, k_offset=0, padding="zeros", axis=-1):
-    simple = self.onesided_fft and detr is None and not np.iscomplexobj(self.win) and not np.iscomplexobj(x)
-    if not simple or x.shape[axis] < self.m_num - self.m_num_mid:  # for scipy to refuse
+    ours = self.onesided_fft and detr is None and not np.iscomplexobj(self.win) and not np.iscomplexobj(x)
+    if not ours or x.shape[axis] < self.m_num - self.m_num_mid:  # for scipy to refuse
         return theirs["stft_detrend"](self, x, detr, p0, p1, k_offset=k_offset, padding=padding, axis=axis)
     calls["stft"] += 1
     moved = np.moveaxis(np.asarray(x, np.float64), axis, -1)
