@@ -30,7 +30,7 @@ def test_first_result_imports_numpy_and_little_else():
     foreign = {name.split(".")[0] for name in loaded} - {"numpy", "phasewise"} - sys.stdlib_module_names
     assert not foreign
     ours = {name.split(".")[1] for name in loaded if name.startswith("phasewise.")}
-    assert ours <= {"_core", "_framing", "_memory", "_validate", "errors", "transform", "windows"}
+    assert ours <= {"_arrays", "_core", "_framing", "_memory", "_validate", "errors", "transform", "windows"}
     slow = {
         "inspect",
         "asyncio",
