@@ -35,7 +35,7 @@ NmfBatch<T> batch_of(const Array<T>& v, Array<T>& w, Array<T>& h) {
 }
 
 template <class T>
-bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
+bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, const Optional<T>& weights, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
                bool want_costs, const Callback& callback) {
   NmfBatch<T> problem = batch_of(v, w, h);
   double* cost = output(costs, "costs", 2);
@@ -43,6 +43,14 @@ bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, Array<double>& costs
   problem.costs = want_costs ? cost : nullptr;
   check(extent(costs, 0) == problem.batch && (!want_costs || extent(costs, 1) == options.iterations), "costs must be (batch, iterations)");
   check(extent(done, 0) == problem.batch, "done must be (batch)");
+  if (weights) {
+    problem.weights = input(*weights, "weights", 3);
+    const std::size_t matrices = extent(*weights, 0), frames = extent(*weights, 1);
+    check((matrices == 1 || matrices == problem.batch) && (frames == 1 || frames == problem.frames) && extent(*weights, 2) == problem.freq,
+          "weights must be (batch or 1, frames or 1, freq)");
+    problem.weights_frame = frames == 1 ? 0 : problem.freq;
+    problem.weights_matrix = matrices == 1 ? 0 : frames * problem.freq;
+  }
   const py::gil_scoped_release release;
   std::vector<std::size_t> made(problem.batch);
   problem.done = made.data();
@@ -73,10 +81,13 @@ void bind_nmf(py::module_& m) {
       .def_readwrite("l1_w", &NmfOptions::l1_w)
       .def_readwrite("l1_h", &NmfOptions::l1_h)
       .def_readwrite("l2_w", &NmfOptions::l2_w)
-      .def_readwrite("l2_h", &NmfOptions::l2_h);
+      .def_readwrite("l2_h", &NmfOptions::l2_h)
+      .def_readwrite("smooth_h", &NmfOptions::smooth_h)
+      .def_readwrite("guard_l2", &NmfOptions::guard_l2);
   const auto define = [&m](auto scalar) {
     m.def("nmf", &factorize<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
-          py::arg("costs").noconvert(), py::arg("done").noconvert(), py::arg("options"), py::arg("want_costs"), py::arg("callback"));
+          py::arg("weights").noconvert(), py::arg("costs").noconvert(), py::arg("done").noconvert(), py::arg("options"),
+          py::arg("want_costs"), py::arg("callback"));
     m.def("nmf_divergence", &divergence<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
           py::arg("beta"), py::arg("out").noconvert());
   };

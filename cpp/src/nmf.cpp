@@ -17,35 +17,44 @@ constexpr double model_floor = 1e-12, data_floor = 1e-10;
 
 std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-double exponent(double beta) { return beta < 1 ? 1 / (2 - beta) : beta <= 2 ? 1 : 1 / (beta - 1); }
+double exponent(double beta, bool quadratic) {
+  if (beta <= 2 && quadratic) return 1 / (3 - beta);
+  return beta < 1 ? 1 / (2 - beta) : beta <= 2 ? 1 : 1 / (beta - 1);
+}
 
-NmfKind kind_of(double beta) {
+// Weights leave no sum or product that all entries share.
+NmfKind kind_of(double beta, bool weighted) {
+  if (weighted) return NmfKind::general;
   return beta == 2 ? NmfKind::euclidean : beta == 1 ? NmfKind::kullback_leibler : NmfKind::general;
 }
 
-// Sum and peak of a matrix, frame by frame in a fixed order.
+// Mean and peak of the entries of positive weight, frame by frame in a fixed order.
 template <class T>
-void measure(const T* v, std::size_t frames, std::size_t freq, double& mean, double& peak) {
+void measure(const T* v, std::size_t frames, std::size_t freq, const T* weights, std::size_t weights_frame, double& mean, double& peak) {
   std::vector<double> sums(frames), peaks(frames);
+  std::vector<std::size_t> counts(frames);
   parallel_for(frames, 64, [&](std::size_t begin, std::size_t end) {
     for (std::size_t t = begin; t < end; ++t) {
       double sum = 0;
       T most = 0;
       for (std::size_t f = 0; f < freq; ++f) {
+        if (weights != nullptr && !(weights[t * weights_frame + f] > 0)) continue;
         sum += static_cast<double>(v[t * freq + f]);
         most = std::max(most, v[t * freq + f]);
+        ++counts[t];
       }
       sums[t] = sum;
       peaks[t] = static_cast<double>(most);
     }
   });
-  mean = 0;
-  peak = 0;
+  mean = peak = 0;
+  std::size_t count = 0;
   for (std::size_t t = 0; t < frames; ++t) {
     mean += sums[t];
     peak = std::max(peak, peaks[t]);
+    count += counts[t];
   }
-  mean /= static_cast<double>(frames * freq);
+  mean /= static_cast<double>(std::max<std::size_t>(count, 1));
 }
 
 // The iterations of one matrix. Internally V and W are divided by the power of two below max(V), so that floors and ranges
@@ -57,6 +66,7 @@ class Factorization {
       : kernels_(nmf_kernels<T>(active_isa())), gemm_(gemm_kernels<T>(active_isa())), options_(options),
         v_(problem.v + index * problem.frames * problem.freq), w_(problem.w + index * problem.freq * problem.rank),
         h_(problem.h + index * problem.frames * problem.rank),
+        weights_(problem.weights ? problem.weights + index * problem.weights_matrix : nullptr), weights_frame_(problem.weights_frame),
         costs_(problem.costs ? problem.costs + index * options.iterations : nullptr), frames_(problem.frames) {
     shape_.freq = problem.freq;
     shape_.rank = problem.rank;
@@ -77,13 +87,14 @@ class Factorization {
     std::size_t i = 0;
     while (i < options_.iterations) {
       const std::size_t count = std::min(round_length(static_cast<bool>(progress)), options_.iterations - i);
+      if (smooth()) std::copy_n(activations_.data(), activations_.size(), past_.data());
       if (options_.update_w) iterate();
       else iterate_activations(i, count);
       i += count;
-      const bool check = watch && i % tolerance_period == 0;
-      if (options_.update_w && costs_ != nullptr) costs_[i - 1] = current_cost().total;
+      const bool check = watch && i % tolerance_period == 0, evaluate = costs_ != nullptr && !costs_within_tiles();
+      if (evaluate) costs_[i - 1] = current_cost().total;
       if (check) {
-        const double now = distance(costs_ != nullptr && options_.update_w ? last_.divergence : current_cost().divergence);
+        const double now = distance(evaluate ? last_.divergence : current_cost().divergence);
         if (!((previous - now) >= options_.tol * first)) break;
         previous = now;
       }
@@ -103,13 +114,12 @@ class Factorization {
   void set_rule() {
     const double most = sizeof(T) == 4 ? 1e30 : 1e200, beta = options_.beta;
     double mean, peak;
-    measure(v_, frames_, shape_.freq, mean, peak);
+    measure(v_, frames_, shape_.freq, weights_, weights_frame_, mean, peak);
     if (!(peak > 0)) mean = peak = 1;
     const int power = std::clamp(std::ilogb(peak), sizeof(T) == 4 ? -120 : -1000, sizeof(T) == 4 ? 120 : 1000);
     scale_ = std::ldexp(1.0, -power);
-    rule_.kind = kind_of(beta);
+    rule_.kind = kind_of(beta, weights_ != nullptr);
     rule_.beta = beta;
-    rule_.gamma = exponent(beta);
     rule_.scale = static_cast<T>(scale_);
     rule_.data_floor = static_cast<T>(beta <= 0 ? data_floor * mean * scale_ : 0);
     // The powers beta - 1 and beta - 2 of the model stay within [1 / most, most].
@@ -119,10 +129,13 @@ class Factorization {
     rule_.most = static_cast<T>(most);
     rule_.factor_limit = static_cast<T>(std::sqrt(most));
     const auto scaled = [&](double weight, double exponent) { return static_cast<T>(std::min(weight * std::pow(scale_, exponent), most)); };
-    rule_.l1_h = scaled(options_.l1_h, beta);
-    rule_.l2_h = scaled(options_.l2_h, beta);
-    rule_.l1_w = scaled(options_.l1_w, beta - 1);
-    rule_.l2_w = scaled(options_.l2_w, beta - 2);
+    const auto penalty = [&](double l1, double l2, bool quadratic) {
+      return NmfPenalty<T>{static_cast<T>(l1), static_cast<T>(l2), exponent(beta, quadratic), quadratic && beta == 1};
+    };
+    const bool guard = options_.guard_l2;
+    rule_.smooth_h = smooth() ? scaled(options_.smooth_h, beta) : T(0);
+    rule_.h = penalty(scaled(options_.l1_h, beta), scaled(options_.l2_h, beta), (guard && options_.l2_h > 0) || smooth());
+    rule_.w = penalty(scaled(options_.l1_w, beta - 1), scaled(options_.l2_w, beta - 2), guard && options_.l2_w > 0);
   }
 
   void load() {
@@ -130,6 +143,7 @@ class Factorization {
     activations_ = AlignedBuffer<T>(frames_ * r);
     for (std::size_t t = 0; t < frames_; ++t)
       for (std::size_t k = 0; k < r; ++k) activations_[t * r + k] = k < rank ? std::min(h_[t * rank + k], rule_.factor_limit) : T(0);
+    if (smooth()) past_ = AlignedBuffer<T>(frames_ * r);
     rows_ = AlignedBuffer<T>(shape_.freq_stride * r);
     panels_ = AlignedBuffer<T>(shape_.freq_stride * rank);
     for (std::size_t f = 0; f < shape_.freq_stride; ++f) {
@@ -177,7 +191,16 @@ class Factorization {
   NmfDictionary<T> dictionary() const { return {panels_.data(), rows_.data(), sums_.data(), gram_.data()}; }
   NmfTile<T> tile(std::size_t i) {
     const std::size_t begin = i * kernels_.tile_frames;
-    return {std::min(kernels_.tile_frames, frames_ - begin), v_ + begin * shape_.freq, activations_.data() + begin * shape_.rank_stride};
+    NmfTile<T> tile{};
+    tile.frames = std::min(kernels_.tile_frames, frames_ - begin);
+    tile.v = v_ + begin * shape_.freq;
+    tile.h = activations_.data() + begin * shape_.rank_stride;
+    if (weights_ != nullptr) tile.weights = weights_ + begin * weights_frame_;
+    tile.weights_frame = weights_frame_;
+    tile.past = past_.data() + (smooth() ? begin * shape_.rank_stride : 0);
+    tile.first = begin == 0;
+    tile.last = begin + tile.frames == frames_;
+    return tile;
   }
   T* scratch() const { return thread_scratch<T>(kernels_.scratch(shape_)); }
   NmfSums<T> sums(std::size_t block) {
@@ -185,25 +208,31 @@ class Factorization {
     return {base, base + shape_.freq_stride * shape_.rank};
   }
 
+  // One frame has no neighbours to be like.
+  bool smooth() const { return options_.smooth_h > 0 && frames_ > 1; }
+  // Whether tiles know their costs while they iterate; smooth ones change with their neighbours.
+  bool costs_within_tiles() const { return !options_.update_w && !smooth(); }
+
   static double distance(double divergence) { return std::sqrt(2 * std::max(divergence, 0.0)); }
 
   // Iterations between two looks at the tolerance, the cost or the caller.
   std::size_t round_length(bool progress) const {
-    if (options_.update_w) return 1;
+    if (options_.update_w || smooth()) return 1;
     if (options_.tol > 0) return tolerance_period;
     return progress ? std::max<std::size_t>(1, options_.iterations / 20) : options_.iterations;
   }
 
   // With W fixed the frames are independent: a tile makes all its iterations while its part of V is in cache.
   void iterate_activations(std::size_t first, std::size_t count) {
-    std::vector<double> costs(costs_ != nullptr ? 2 * tiles_ * count : 0);
+    const bool want_costs = costs_ != nullptr && costs_within_tiles();
+    std::vector<double> costs(want_costs ? 2 * tiles_ * count : 0);
     if (options_.update_h) {
       parallel_for(tiles_, 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i)
           kernels_.update_activations(shape_, rule_, dictionary(), tile(i), count, costs.empty() ? nullptr : &costs[2 * i * count], scratch());
       });
     }
-    if (costs_ == nullptr) return;
+    if (!want_costs) return;
     const double w = dictionary_penalty();
     for (std::size_t k = 0; k < count; ++k) {
       double total = w;
@@ -252,7 +281,7 @@ class Factorization {
         sum += w;
         squares += w * w;
       }
-    return static_cast<double>(rule_.l1_w) * sum + 0.5 * static_cast<double>(rule_.l2_w) * squares;
+    return static_cast<double>(rule_.w.l1) * sum + 0.5 * static_cast<double>(rule_.w.l2) * squares;
   }
 
   Cost current_cost() {
@@ -276,12 +305,14 @@ class Factorization {
   NmfOptions options_;
   const T* v_;
   T *w_, *h_;
+  const T* weights_;
+  std::size_t weights_frame_;
   double* costs_;
   std::size_t frames_, tiles_ = 0, blocks_ = 0, block_size_ = 0;
   double scale_ = 1;
   NmfShape<T> shape_;
   NmfRule<T> rule_;
-  AlignedBuffer<T> activations_, panels_, rows_, sums_, gram_, partial_;
+  AlignedBuffer<T> activations_, past_, panels_, rows_, sums_, gram_, partial_;
   Cost last_{0, 0};
 };
 

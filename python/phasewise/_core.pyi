@@ -27,6 +27,8 @@ class NmfOptions:
     l1_h: float
     l2_w: float
     l2_h: float
+    smooth_h: float
+    guard_l2: bool
 
 class Padding:
     none: Padding
@@ -243,6 +245,7 @@ def nmf(
     v: NDArray[numpy.float32],
     w: NDArray[numpy.float32],
     h: NDArray[numpy.float32],
+    weights: NDArray[numpy.float32] | None,
     costs: NDArray[numpy.float64],
     done: NDArray[numpy.uint64],
     options: NmfOptions,
@@ -254,6 +257,7 @@ def nmf(
     v: NDArray[numpy.float64],
     w: NDArray[numpy.float64],
     h: NDArray[numpy.float64],
+    weights: NDArray[numpy.float64] | None,
     costs: NDArray[numpy.float64],
     done: NDArray[numpy.uint64],
     options: NmfOptions,

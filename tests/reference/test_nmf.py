@@ -45,6 +45,24 @@ def test_cost_never_increases(beta, l1_W, l1_H, rng):
     assert cost[-1] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize(
+    "penalties", [{"l2_W": 0.5, "l2_H": 5.0}, {"smooth_H": 0.1}, {"smooth_H": 50.0, "l1_H": 0.2, "l2_W": 2.0}]
+)
+@pytest.mark.parametrize("update_W", [True, False])
+def test_weighted_cost_with_quadratic_penalties_never_increases(beta, penalties, update_W, rng):
+    V, W, H = problem(rng)
+    weights = rng.uniform(0, 2, V.shape) * (rng.random(V.shape) < 0.7)
+    for M in (1.0, weights):
+        W1, H1, cost = nmf(V, 5, beta, 100, W, H, weights=M, update_W=update_W, **penalties)
+        assert (np.diff(cost) <= tolerance("monotone", np.float64) * abs(cost[0])).all()
+        given = {"l1_H": 0.0, "l2_W": 0.0, "l2_H": 0.0, "smooth_H": 0.0, **penalties}
+        expected = divergence(V, W1 @ H1, beta, M) + given["l1_H"] * H1.sum()
+        expected += given["l2_W"] / 2 * (W1**2).sum() + given["l2_H"] / 2 * (H1**2).sum()
+        expected += given["smooth_H"] * (np.diff(H1) ** 2).sum()
+        assert cost[-1] == pytest.approx(expected, rel=1e-12)
+
+
 def test_sparsity_shrinks_the_activations(rng):
     V, W, H = problem(rng)
     free, sparse = (nmf(V, 5, 1.0, 50, W, H, update_W=False, l1_H=l1)[1] for l1 in (0.0, 5.0))
@@ -64,6 +82,8 @@ def test_exponent():
     assert [exponent(b) for b in (-1, 0, 0.5, 1, 1.5, 2, 3)] == pytest.approx(
         [1 / 3, 1 / 2, 2 / 3, 1, 1, 1, 1 / 2]
     )
+    quadratic = [exponent(b, quadratic=True) for b in (-1, 0, 1, 2, 3)]
+    assert quadratic == pytest.approx([1 / 4, 1 / 3, 1 / 2, 1, 1 / 2])
 
 
 @pytest.mark.parametrize("beta", BETAS)

@@ -1,7 +1,7 @@
 // Nonnegative matrix factorisation V = W H under the beta-divergence, by multiplicative updates.
 //
 // One iteration updates H, then W, in one sweep over V. The updates are those of Fevotte & Idier (2011), with the exponent
-// that makes the penalised cost non-increasing for every beta.
+// that makes the penalised cost non-increasing for every beta; python/phasewise/reference/nmf.py derives the rules.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,8 @@ struct NmfOptions {
   bool update_w = true, update_h = true;
   double l1_w = 0, l1_h = 0;  // weights of sum(W), sum(H)
   double l2_w = 0, l2_h = 0;  // weights of sum(W^2) / 2, sum(H^2) / 2
+  double smooth_h = 0;        // weight of the squared changes of H from frame to frame
+  bool guard_l2 = true;       // false: scikit-learn's step, which is longer for beta < 2 but may raise the cost where l2 > 0
 };
 
 // A batch of matrices of one shape, each with its own factors; values are finite and nonnegative.
@@ -27,6 +29,10 @@ struct NmfBatch {
   T* h;              // (batch, frames, rank): start, then result
   double* costs;     // (batch, iterations) penalised cost after each iteration, or nullptr
   std::size_t* done;  // (batch) iterations made
+  // Weights of the entries, freq values for every frame, or nullptr. Frames and matrices are these distances apart, 0 where
+  // they share them. V is not looked at where they are 0.
+  const T* weights = nullptr;
+  std::size_t weights_frame = 0, weights_matrix = 0;
 };
 
 // Factorises. `progress` (optional) is called with the fraction done and stops everything by returning false; the result

@@ -37,11 +37,9 @@ template <NmfKind Kind, bool Add, class T>
 void accumulate_ratios(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile,
                        const NmfSums<T>& sums, const Workspace<T>& work) {
   for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>) {
-    const std::size_t width = width_of(shape, begin, chunk_width<T>), valid = begin + width <= shape.freq ? width : shape.freq - begin;
+    const std::size_t width = width_of(shape, begin, chunk_width<T>);
     model_chunk(shape, w.panels, tile, begin, work.ratio);
-    for (std::size_t t = 0; t < tile.frames; ++t)
-      ratios<Lanes<T>, Kind>(rule, tile.v + t * shape.freq + begin, valid, work.ratio + t * chunk_width<T>,
-                             work.power + t * chunk_width<T>, width);
+    chunk_ratios<Kind>(shape, rule, tile, begin, work);
     for (std::size_t f = begin; f < begin + width; f += panel_width<T>) {
       const std::size_t n = width_of(shape, f, panel_width<T>);
       outer<Add>(shape.rank, shape, tile, work.ratio + (f - begin), chunk_width<T>, n, sums.numerator + f * shape.rank, n);
@@ -90,7 +88,7 @@ void update_dictionary(const NmfShape<T>& shape, const NmfRule<T>& rule, std::si
                       static_cast<const T*>(w), width, scratch, width);
     denominators = scratch;
   }
-  const Step<V> step(rule, rule.l1_w, rule.l2_w);
+  const Step<V> step(rule, rule.w);
   const V scale = V::broadcast(rule.kind == NmfKind::euclidean ? rule.scale : T(1));
   for (std::size_t k = 0; k < shape.rank; ++k)
     for (std::size_t f = 0; f < width; f += V::lanes) {

@@ -7,6 +7,7 @@
 namespace {
 
 using phasewise::NmfKind;
+using phasewise::NmfPenalty;
 using phasewise::NmfRule;
 
 // Up to V::lanes values, the missing ones as `fill`.
@@ -41,6 +42,8 @@ struct RatioOf {
     } else {
       const V x = max(v * scale, data_floor);
       if (beta == 0) return {x * (inverse * inverse), inverse};
+      if (beta == 1) return {x * inverse, constant<V>(1)};
+      if (beta == 2) return {x, model};
       const V p = pow(model, power);
       return {x * (p * inverse), p};
     }
@@ -59,19 +62,49 @@ PW_INLINE void ratios(const NmfRule<T>& rule, const T* v, std::size_t count, T* 
   }
 }
 
+// The same where entries have weights; v is not looked at where they are 0.
+template <class V, class T>
+PW_INLINE void weighted_ratios(const NmfRule<T>& rule, const T* v, const T* weights, std::size_t count, T* model, T* denominator,
+                               std::size_t width) {
+  const RatioOf<V, NmfKind::general> ratio(rule);
+  for (std::size_t f = 0; f < width; f += V::lanes) {
+    const std::size_t left = count > f ? count - f : 0;
+    const V w = load_some<V>(weights + f, left, T(0)), x = select_positive(w, load_some<V>(v + f, left, T(0)), V::zero());
+    const Ratios<V> r = ratio(x, V::load(model + f));
+    (w * r.numerator).store(model + f);
+    (w * r.denominator).store(denominator + f);
+  }
+}
+
 // x (numerator / denominator)^gamma with the penalties in the denominator. A column without energy has neither numerator
-// nor denominator and becomes zero; nothing becomes infinite.
+// nor denominator and becomes zero; nothing becomes infinite. `pull` is what neighbours of x draw it by.
 template <class V>
 struct Step {
   V l1, l2, gamma, limit, tiny, huge;
   double exponent;
+  bool root;
 
   template <class T>
-  PW_INLINE Step(const NmfRule<T>& rule, T l1_penalty, T l2_penalty)
-      : l1(V::broadcast(l1_penalty)), l2(V::broadcast(l2_penalty)), gamma(constant<V>(rule.gamma)),
-        limit(V::broadcast(rule.factor_limit)), tiny(V::broadcast(T(1) / rule.most)), huge(V::broadcast(rule.most)), exponent(rule.gamma) {}
+  PW_INLINE Step(const NmfRule<T>& rule, const NmfPenalty<T>& penalty, T curvature = 0)
+      : l1(V::broadcast(penalty.l1)), l2(V::broadcast(penalty.l2 + curvature)), gamma(constant<V>(penalty.gamma)),
+        limit(V::broadcast(rule.factor_limit)), tiny(V::broadcast(T(1) / rule.most)), huge(V::broadcast(rule.most)),
+        exponent(penalty.gamma), root(penalty.root) {}
 
-  PW_INLINE V operator()(V x, V numerator, V denominator) const {
+  // The positive root h of l2 h^2 + (denominator + l1 - pull) h = numerator x
+  PW_INLINE V solve(V x, V numerator, V denominator, V pull) const {
+    const V linear = min(denominator + l1, huge) - pull, magnitude = max(linear, -linear);
+    numerator = min(numerator, huge);
+    const V product = constant<V>(2) * sqrt(l2) * sqrt(numerator) * sqrt(x);  // of sqrt(linear^2 + product^2)
+    const V larger = max(max(magnitude, product), tiny), ratio = min(magnitude, product) / larger;
+    const V discriminant = larger * sqrt(fma(ratio, ratio, constant<V>(1)));
+    const V step = min(constant<V>(2) * numerator / max(linear + discriminant, tiny), huge);
+    return min(select_positive(linear, x * step, (discriminant - linear) / (constant<V>(2) * l2)), limit);
+  }
+
+  PW_INLINE V operator()(V x, V numerator, V denominator) const { return (*this)(x, numerator, denominator, V::zero()); }
+  PW_INLINE V operator()(V x, V numerator, V denominator, V pull) const {
+    if (root) return solve(x, numerator, denominator, pull);
+    numerator = numerator + pull;
     denominator = max(min(fma(l2, x, denominator + l1), huge), tiny);
     V step = min(min(numerator, huge) / denominator, huge);
     if (exponent == 0.5) step = sqrt(step);

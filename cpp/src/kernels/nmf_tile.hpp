@@ -62,6 +62,23 @@ void model_chunk(const NmfShape<T>& shape, const T* panels, const NmfTile<T>& ti
   }
 }
 
+// Replaces the model of a chunk by the numerator terms, and (general) fills the denominator terms.
+template <NmfKind Kind, class T>
+void chunk_ratios(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, std::size_t begin, const Workspace<T>& work) {
+  const std::size_t width = width_of(shape, begin, chunk_width<T>), valid = begin + width <= shape.freq ? width : shape.freq - begin;
+  for (std::size_t t = 0; t < tile.frames; ++t) {
+    const T* v = tile.v + t * shape.freq + begin;
+    T *model = work.ratio + t * chunk_width<T>, *power = work.power + t * chunk_width<T>;
+    if constexpr (Kind == NmfKind::general) {
+      if (tile.weights != nullptr) {
+        weighted_ratios<Lanes<T>>(rule, v, tile.weights + t * tile.weights_frame + begin, valid, model, power, width);
+        continue;
+      }
+    }
+    ratios<Lanes<T>, Kind>(rule, v, valid, model, power, width);
+  }
+}
+
 // ---- activations ----------------------------------------------------------------------------------------------------
 template <NmfKind Kind, class T>
 void gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile,
@@ -75,9 +92,7 @@ void gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
     for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>) {
       const std::size_t width = width_of(shape, begin, chunk_width<T>), valid = begin + width <= shape.freq ? width : shape.freq - begin;
       model_chunk(shape, w.panels, tile, begin, work.ratio);
-      for (std::size_t t = 0; t < tile.frames; ++t)
-        ratios<Lanes<T>, Kind>(rule, tile.v + t * shape.freq + begin, valid, work.ratio + t * chunk_width<T>,
-                               work.power + t * chunk_width<T>, width);
+      chunk_ratios<Kind>(shape, rule, tile, begin, work);
       const MatrixView<const T> ratio{work.ratio, chunk_width<T>, 1}, power{work.power, chunk_width<T>, 1};
       product<V, true>(tile.frames, valid, r, ratio, w.rows + begin * r, r, work.numerator, r);
       if constexpr (Kind == NmfKind::general) product<V, true>(tile.frames, valid, r, power, w.rows + begin * r, r, work.denominator, r);
@@ -87,14 +102,21 @@ void gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
 
 template <class T>
 double penalty(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile) {
-  double sum = 0, squares = 0;
-  for (std::size_t t = 0; t < tile.frames; ++t)
+  double sum = 0, squares = 0, changes = 0;
+  for (std::size_t t = 0; t < tile.frames; ++t) {
+    const T* h = tile.h + t * shape.rank_stride;
     for (std::size_t k = 0; k < shape.rank; ++k) {
-      const double h = static_cast<double>(tile.h[t * shape.rank_stride + k]);
-      sum += h;
-      squares += h * h;
+      const double x = static_cast<double>(h[k]);
+      sum += x;
+      squares += x * x;
     }
-  return static_cast<double>(rule.l1_h) * sum + 0.5 * static_cast<double>(rule.l2_h) * squares;
+    if (rule.smooth_h > 0 && !(tile.first && t == 0))
+      for (std::size_t k = 0; k < shape.rank; ++k) {
+        const double change = static_cast<double>(h[k]) - static_cast<double>((h - shape.rank_stride)[k]);
+        changes += change * change;
+      }
+  }
+  return static_cast<double>(rule.h.l1) * sum + 0.5 * static_cast<double>(rule.h.l2) * squares + static_cast<double>(rule.smooth_h) * changes;
 }
 
 template <class T>
@@ -108,19 +130,48 @@ void cost(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<
     model_chunk(shape, w.panels, tile, begin, work.ratio);
     for (std::size_t t = 0; t < tile.frames; ++t) {
       const T* v = tile.v + t * shape.freq;
+      const T* weights = tile.weights == nullptr ? nullptr : tile.weights + t * tile.weights_frame;
       const T* model = work.ratio + t * chunk_width<T> - begin;
       V terms = V::zero();
       for (std::size_t f = begin; f < end; f += V::lanes) {
         // Lanes beyond the last frequency compare one with one.
-        const V x = max(load_some<V>(v + f, end - f, T(1) / rule.scale) * V::broadcast(rule.scale), V::broadcast(rule.data_floor));
+        V x = load_some<V>(v + f, end - f, T(1) / rule.scale) * V::broadcast(rule.scale);
+        const V weight = weights != nullptr ? load_some<V>(weights + f, end - f, T(0)) : constant<V>(1);
+        if (weights != nullptr) x = select_positive(weight, x, V::zero());
+        x = max(x, V::broadcast(rule.data_floor));
         const V y = min(max(load_some<V>(model + f, end - f, T(1)), V::broadcast(rule.model_floor)), V::broadcast(rule.model_limit));
-        terms = terms + divergence_terms(x, y, rule.beta);
+        terms = fma(weight, divergence_terms(x, y, rule.beta), terms);
       }
       total += static_cast<double>(sum(terms));
     }
   }
   result[0] = total;
   result[1] = penalty(shape, rule, tile);
+}
+
+// One step of the activations of a frame. With smoothness, neighbours pull at them and stiffen them: see the numpy twin.
+template <class V, class T>
+PW_INLINE void step_frame(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, std::size_t t, const T* numerators,
+                          T numerator_scale, const T* denominators) {
+  const std::size_t r = shape.rank_stride;
+  T* h = tile.h + t * r;
+  const V scale = V::broadcast(numerator_scale);
+  if (rule.smooth_h > 0) {
+    const T* past = tile.past + t * r;
+    const bool before = !(tile.first && t == 0), behind = !(tile.last && t + 1 == tile.frames);
+    const T neighbours = static_cast<T>(int{before} + int{behind}), twice = 2 * rule.smooth_h;
+    const Step<V> step(rule, rule.h, 2 * twice * neighbours);
+    for (std::size_t k = 0; k < r; k += V::lanes) {
+      V pull = V::broadcast(neighbours) * V::load(past + k);
+      if (before) pull = pull + V::load(past - r + k);
+      if (behind) pull = pull + V::load(past + r + k);
+      step(V::load(h + k), V::load(numerators + k) * scale, V::load(denominators + k), V::broadcast(twice) * pull).store(h + k);
+    }
+    return;
+  }
+  const Step<V> step(rule, rule.h);
+  for (std::size_t k = 0; k < r; k += V::lanes)
+    step(V::load(h + k), V::load(numerators + k) * scale, V::load(denominators + k)).store(h + k);
 }
 
 template <class T>
@@ -131,7 +182,6 @@ void update_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
   const std::size_t r = shape.rank_stride;
   with_rank_lanes<T>(shape.rank_lanes, [&](auto lanes) {
     using V = decltype(lanes);
-    const Step<V> step(rule, rule.l1_h, rule.l2_h);
     for (std::size_t i = 0; i < iterations; ++i) {
       if (rule.kind == NmfKind::euclidean) {
         if (i == 0) {  // W^T V does not change with H
@@ -144,14 +194,10 @@ void update_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
       } else {
         gather_activations<NmfKind::general>(shape, rule, w, tile, work);
       }
-      const bool scaled = rule.kind == NmfKind::euclidean, constant_denominator = rule.kind == NmfKind::kullback_leibler;
+      const T scale = rule.kind == NmfKind::euclidean ? rule.scale : T(1);
       for (std::size_t t = 0; t < tile.frames; ++t)
-        for (std::size_t k = 0; k < r; k += V::lanes) {
-          V numerator = V::load(work.numerator + t * r + k);
-          if (scaled) numerator = numerator * V::broadcast(rule.scale);
-          const V denominator = V::load(constant_denominator ? w.sums + k : work.denominator + t * r + k);
-          step(V::load(tile.h + t * r + k), numerator, denominator).store(tile.h + t * r + k);
-        }
+        step_frame<V>(shape, rule, tile, t, work.numerator + t * r, scale,
+                      rule.kind == NmfKind::kullback_leibler ? w.sums : work.denominator + t * r);
       if (costs != nullptr) cost(shape, rule, w, tile, costs + 2 * i, scratch);  // keeps the numerators
     }
   });

@@ -229,6 +229,7 @@ class NMF(EstimatorConventions):
         # The core calls the activations H and the dictionary W.
         options.l1_h, options.l2_h = n_features * alpha_W * ratio, n_features * alpha_W * (1 - ratio)
         options.l1_w, options.l2_w = n_samples * alpha_H * ratio, n_samples * alpha_H * (1 - ratio)
+        options.guard_l2 = False  # the steps of scikit-learn
 
     def _start(
         self, X: NDArray[Any], W: ArrayLike | None, H: ArrayLike | None, rng: np.random.Generator

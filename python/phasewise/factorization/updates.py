@@ -28,6 +28,10 @@ def nmf(
     update_H: bool = True,
     l1_W: float = 0.0,
     l1_H: float = 0.0,
+    l2_W: float = 0.0,
+    l2_H: float = 0.0,
+    smooth_H: float = 0.0,
+    weights: ArrayLike | None = None,
     rng: Any = None,
     return_cost: bool = False,
     callback: Callable[[float], Any] | None = None,
@@ -61,6 +65,15 @@ def nmf(
         once for all iterations.
     l1_W, l1_H : float >= 0
         Weights of the penalties ``l1_W sum(W) + l1_H sum(H)``, which make the factors sparse.
+    l2_W, l2_H : float >= 0
+        Weights of the penalties ``l2_W sum(W**2) / 2 + l2_H sum(H**2) / 2``, which keep the factors small.
+    smooth_H : float >= 0
+        Weight of the penalty ``smooth_H sum((H[:, t] - H[:, t - 1])**2)``, which makes activations change
+        slowly. Like every penalty of H alone it can be dodged by a smaller H and a larger W: keep W fixed, or
+        penalise W too.
+    weights : array that broadcasts to V, nonnegative and finite, optional
+        Weights of the entries in the divergence: 0 for missing ones, whose values in V do not matter (finite
+        as they must be). Each iteration then costs what it does for a general `beta`.
     rng : None, int or numpy Generator
         Source of the random start, uniform with the mean of V.
     return_cost : bool
@@ -75,7 +88,8 @@ def nmf(
     H : ndarray of shape (..., n_components, frames)
         A view of frame-major memory.
     cost : ndarray of float64, shape (..., iterations)
-        Only with `return_cost`: divergence plus penalties. It never increases, for any `beta`. A matrix of
+        Only with `return_cost`: weighted divergence plus penalties. It never increases, for any `beta`,
+        unless penalties press the model below 1e-12 of the greatest value of V, where it is held. A matrix of
         a batch that stops before the others repeats its last value.
 
     Raises
@@ -90,7 +104,8 @@ def nmf(
     Cost per iteration: ``8 freq frames n_components`` operations (4 for beta 2, 12 for beta other than 1
     and 2), V read once; memory beyond the arguments: about a tenth of V. Thread-safe; results do not depend
     on the number of threads, not even in the last bit. Zeros in V, W or H stay harmless: a factor that is
-    zero stays zero.
+    zero stays zero (but for `smooth_H` with beta 1, where neighbours can revive it). Quadratic penalties
+    shorten the steps for ``beta < 2``, but for beta 1, where each entry's surrogate is minimised exactly.
 
     References
     ----------
@@ -108,6 +123,9 @@ def nmf(
     options.tol = number("tol", tol, minimum=0)
     options.l1_w = number("l1_W", l1_W, minimum=0)
     options.l1_h = number("l1_H", l1_H, minimum=0)
+    options.l2_w = number("l2_W", l2_W, minimum=0)
+    options.l2_h = number("l2_H", l2_H, minimum=0)
+    options.smooth_h = number("smooth_H", smooth_H, minimum=0)
     options.update_w, options.update_h = bool(update_W), bool(update_H)
     if not (update_W or update_H):
         raise ParameterError(
@@ -121,14 +139,18 @@ def nmf(
 
     random = generator(rng)
     *batch, freq, frames = data.shape
+    entry_weights = None if weights is None else _weights(weights, data)
     scale = None
     if W is None or H is None:
-        scale = np.sqrt(4 * data.mean(axis=(-2, -1), keepdims=True, dtype=np.float64) / rank)
+        known = True if weights is None else np.broadcast_to(np.asarray(weights) > 0, data.shape)
+        scale = np.sqrt(4 * _mean(data, known) / rank)
     dictionary = _factor("W", W, (*batch, freq, rank), scale, random, data.dtype)
     activations = _factor("H", H, (*batch, rank, frames), scale, random, data.dtype)
     memory = np.array(np.swapaxes(activations, -1, -2), order="C")
 
-    cost = factorize(np.swapaxes(data, -1, -2), dictionary, memory, options, return_cost, callback)[1]
+    cost = factorize(
+        np.swapaxes(data, -1, -2), dictionary, memory, options, return_cost, callback, entry_weights
+    )[1]
     factors = dictionary, np.swapaxes(memory, -1, -2)
     return (*factors, cost) if return_cost else factors
 
@@ -140,11 +162,13 @@ def factorize(
     options: _core.NmfOptions,
     return_cost: bool = False,
     callback: Callable[[float], Any] | None = None,
+    weights: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Run the core on checked arrays, all frame-major: V (..., frames, freq), H (..., frames, rank).
 
-    W (..., freq, rank) and H must be C-contiguous; they hold the start and receive the result. Returns the
-    iterations made, of shape (...), and the costs.
+    W (..., freq, rank) and H must be C-contiguous; they hold the start and receive the result. Weights have
+    three axes, of which the first two may be 1 where matrices or frames share them. Returns the iterations
+    made, of shape (...), and the costs.
     """
     batch = V.shape[:-2]
     v = np.ascontiguousarray(V).reshape(-1, *V.shape[-2:])
@@ -152,7 +176,7 @@ def factorize(
     costs = np.zeros((len(v), options.iterations if return_cost else 0))
     report = None if callback is None else lambda fraction: callback(fraction) is not False
     w, h = W.reshape(-1, *W.shape[-2:]), H.reshape(-1, *H.shape[-2:])
-    if not _core.nmf(v, w, h, costs, done, options, return_cost, report):
+    if not _core.nmf(v, w, h, weights, costs, done, options, return_cost, report):
         raise Cancelled("nmf was stopped by its callback.")
     if return_cost and options.iterations:
         costs = costs[:, : int(done.max())]
@@ -167,6 +191,33 @@ def divergence(V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], beta: float) -
     result = np.empty(len(v))
     _core.nmf_divergence(v, w, h, beta, result)
     return result.reshape(V.shape[:-2])
+
+
+def _weights(given: ArrayLike, V: NDArray[Any]) -> NDArray[Any]:
+    """Weights for the core: (matrices or 1, frames or 1, freq)."""
+    weights = magnitudes("weights", given, min_ndim=0)
+    try:
+        np.broadcast_to(weights, V.shape)
+    except ValueError:
+        raise ParameterError(
+            f"weights must broadcast to the shape of V, {V.shape}, got {weights.shape}; a weight per "
+            "frequency has shape (freq, 1), one per frame (frames,)."
+        ) from None
+    weights = weights.reshape((1,) * (V.ndim - weights.ndim) + weights.shape)
+    *batch, freq, _ = V.shape
+    if weights[..., 0, 0].size > 1:  # of matrices
+        weights = np.broadcast_to(weights, (*batch, *weights.shape[-2:]))
+    weights = np.broadcast_to(weights, (*weights.shape[:-2], freq, weights.shape[-1]))
+    weights = weights.reshape(-1, *weights.shape[-2:])
+    return np.ascontiguousarray(np.swapaxes(weights, -1, -2), dtype=V.dtype)
+
+
+def _mean(V: NDArray[Any], known: Any) -> NDArray[Any]:
+    """Mean of the known entries of every matrix."""
+    if known is True:
+        return np.asarray(V.mean(axis=(-2, -1), keepdims=True, dtype=np.float64))
+    count = np.maximum(np.count_nonzero(known, axis=(-2, -1), keepdims=True), 1)
+    return np.asarray(V.sum(axis=(-2, -1), keepdims=True, dtype=np.float64, where=known) / count)
 
 
 def _factor(

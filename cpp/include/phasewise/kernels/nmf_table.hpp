@@ -22,16 +22,25 @@ struct NmfShape {
   std::size_t rank_lanes;  // vector length of the products whose lanes run over rank
 };
 
+// What the update of a factor knows besides its numerators and denominators.
+template <class T>
+struct NmfPenalty {
+  T l1, l2;        // weights of the sum and of half the sum of squares
+  double gamma;    // exponent of the update
+  bool root;       // beta 1 with a quadratic penalty: the update is the root of a quadratic equation
+};
+
 template <class T>
 struct NmfRule {
   NmfKind kind;
-  double beta, gamma;  // divergence and exponent of the update
+  double beta;
   T scale;             // V is multiplied by it when it is read: its peak becomes 1..2
   T data_floor;        // least value of V, after scaling
   T model_floor, model_limit;  // range of W H, so that its powers stay finite
   T factor_limit;              // greatest value of a factor
   T most;                      // numerators and denominators are kept within [1 / most, most]
-  T l1_w, l1_h, l2_w, l2_h;
+  NmfPenalty<T> w, h;
+  T smooth_h;          // weight of (h_t - h_{t-1})^2
 };
 
 // What an iteration reads: the dictionary, in both layouts, and what follows from it.
@@ -48,6 +57,10 @@ struct NmfTile {
   std::size_t frames;  // at most tile_frames
   const T* v;          // its first frame; frames are shape.freq apart
   T* h;
+  const T* weights;    // of its first frame, or nullptr; frames are weights_frame apart
+  std::size_t weights_frame;
+  const T* past;       // smoothness: h before this iteration, frames before and behind the tile included
+  bool first, last;    // whether it begins, ends the matrix
 };
 
 // Sums over a block of frames from which W is updated.
@@ -64,8 +77,8 @@ struct NmfKernels {
   std::size_t tile_frames;  // frames of a full tile
   // scalars of scratch that every function below needs, 64-byte aligned
   std::size_t (*scratch)(const NmfShape<T>&);
-  // `iterations` updates of the activations of a tile; costs (optional) receives the divergence and the penalty of H
-  // after each, two values an iteration
+  // `iterations` updates of the activations of a tile (one, if they are to be smooth); costs (optional) receives the
+  // divergence and the penalty of H after each, two values an iteration
   void (*update_activations)(const NmfShape<T>&, const NmfRule<T>&, const NmfDictionary<T>&, const NmfTile<T>&,
                              std::size_t iterations, double* costs, T* scratch);
   // adds (or, first, writes) what a tile contributes to the update of the dictionary
@@ -74,7 +87,7 @@ struct NmfKernels {
   // updates the panel that starts at frequency `begin`, in both layouts, from the sums over all frames
   void (*update_dictionary)(const NmfShape<T>&, const NmfRule<T>&, std::size_t begin, const NmfSums<T>&, T* panels, T* rows,
                             T* scratch);
-  // divergence of a tile and the penalty of its activations
+  // divergence of a tile and the penalty of its activations, with their change from the frame before it
   void (*cost)(const NmfShape<T>&, const NmfRule<T>&, const NmfDictionary<T>&, const NmfTile<T>&, double* cost, T* scratch);
   // out = a + b, n a multiple of lanes
   void (*add)(const T* a, const T* b, T* out, std::size_t n);
