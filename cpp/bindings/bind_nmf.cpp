@@ -35,7 +35,8 @@ NmfBatch<T> batch_of(const Array<T>& v, Array<T>& w, Array<T>& h) {
 }
 
 template <class T>
-bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, const Optional<T>& weights, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
+bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, const Optional<T>& weights,
+               const std::optional<Array<bool>>& fixed, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
                bool want_costs, const Callback& callback) {
   NmfBatch<T> problem = batch_of(v, w, h);
   double* cost = output(costs, "costs", 2);
@@ -43,6 +44,10 @@ bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, const Optional<T>& w
   problem.costs = want_costs ? cost : nullptr;
   check(extent(costs, 0) == problem.batch && (!want_costs || extent(costs, 1) == options.iterations), "costs must be (batch, iterations)");
   check(extent(done, 0) == problem.batch, "done must be (batch)");
+  if (fixed) {
+    problem.fixed = input(*fixed, "fixed", 1);
+    check_shape(*fixed, {problem.rank}, "fixed");
+  }
   if (weights) {
     problem.weights = input(*weights, "weights", 3);
     const std::size_t matrices = extent(*weights, 0), frames = extent(*weights, 1);
@@ -86,8 +91,8 @@ void bind_nmf(py::module_& m) {
       .def_readwrite("guard_l2", &NmfOptions::guard_l2);
   const auto define = [&m](auto scalar) {
     m.def("nmf", &factorize<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
-          py::arg("weights").noconvert(), py::arg("costs").noconvert(), py::arg("done").noconvert(), py::arg("options"),
-          py::arg("want_costs"), py::arg("callback"));
+          py::arg("weights").noconvert(), py::arg("fixed").noconvert(), py::arg("costs").noconvert(), py::arg("done").noconvert(),
+          py::arg("options"), py::arg("want_costs"), py::arg("callback"));
     m.def("nmf_divergence", &divergence<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
           py::arg("beta"), py::arg("out").noconvert());
   };

@@ -68,6 +68,7 @@ class Factorization {
         h_(problem.h + index * problem.frames * problem.rank),
         weights_(problem.weights ? problem.weights + index * problem.weights_matrix : nullptr), weights_frame_(problem.weights_frame),
         costs_(problem.costs ? problem.costs + index * options.iterations : nullptr), frames_(problem.frames) {
+    rule_.fixed = problem.fixed;
     shape_.freq = problem.freq;
     shape_.rank = problem.rank;
     // Few components: shorter vectors, so that less of them is padding.
@@ -185,7 +186,8 @@ class Factorization {
       for (std::size_t t = 0; t < frames_; ++t) std::copy_n(activations_.data() + t * r, rank, h_ + t * rank);
     if (options_.update_w)
       for (std::size_t f = 0; f < shape_.freq; ++f)
-        for (std::size_t k = 0; k < rank; ++k) w_[f * rank + k] = static_cast<T>(static_cast<double>(rows_[f * r + k]) / scale_);
+        for (std::size_t k = 0; k < rank; ++k)
+          if (rule_.fixed == nullptr || !rule_.fixed[k]) w_[f * rank + k] = static_cast<T>(static_cast<double>(rows_[f * r + k]) / scale_);
   }
 
   NmfDictionary<T> dictionary() const { return {panels_.data(), rows_.data(), sums_.data(), gram_.data()}; }

@@ -37,13 +37,18 @@ struct Case {
     std::vector<std::size_t> done(batch);
     // Exactly as long as it must be, so that a sanitizer sees every step beyond.
     const std::vector<T> row(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(freq));
+    const bool fixed[] = {false, true, false, false, true, false, false, true, false, false,
+                          false, true, false, false, true, false, false, true, false, false};
     NmfBatch<T> problem{batch, frames, freq, rank, v.data(), result.w.data(), result.h.data(), result.costs.data(), done.data()};
     if (weighted) {
+      problem.fixed = fixed;
       problem.weights = weights_shared ? row.data() : weights.data();
       problem.weights_frame = weights_shared ? 0 : freq;
       problem.weights_matrix = weights_shared ? 0 : frames * freq;
     }
     CHECK(nmf(problem, options, nullptr), "stopped");
+    for (std::size_t i = 0; weighted && i < w.size(); ++i)
+      CHECK(!fixed[i % rank] || result.w[i] == w[i], "column %zu has changed", i % rank);
     return result;
   }
 

@@ -33,6 +33,7 @@ struct NmfBatch {
   // they share them. V is not looked at where they are 0.
   const T* weights = nullptr;
   std::size_t weights_frame = 0, weights_matrix = 0;
+  const bool* fixed = nullptr;  // (rank) columns of W that stay as they are, or nullptr
 };
 
 // Factorises. `progress` (optional) is called with the fraction done and stops everything by returning false; the result

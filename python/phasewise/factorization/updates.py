@@ -24,7 +24,7 @@ def nmf(
     tol: float = 0.0,
     W: ArrayLike | None = None,
     H: ArrayLike | None = None,
-    update_W: bool = True,
+    update_W: bool | ArrayLike = True,
     update_H: bool = True,
     l1_W: float = 0.0,
     l1_H: float = 0.0,
@@ -60,9 +60,11 @@ def nmf(
         Start, or the dictionary if `update_W` is false; leading axes broadcast. By default random.
     H : array of shape (..., n_components, frames), nonnegative, optional
         Start, or the activations if `update_H` is false; leading axes broadcast. By default random.
-    update_W, update_H : bool
-        Which factors to learn. With ``update_W=False`` frames are independent, and each part of V is read
-        once for all iterations.
+    update_W : bool or array of bool, shape (n_components,)
+        Whether to learn W, or which of its columns; the others are known spectra and stay as they are. With
+        ``update_W=False`` frames are independent, and each part of V is read once for all iterations.
+    update_H : bool
+        Whether to learn H.
     l1_W, l1_H : float >= 0
         Weights of the penalties ``l1_W sum(W) + l1_H sum(H)``, which make the factors sparse.
     l2_W, l2_H : float >= 0
@@ -126,13 +128,15 @@ def nmf(
     options.l2_w = number("l2_W", l2_W, minimum=0)
     options.l2_h = number("l2_H", l2_H, minimum=0)
     options.smooth_h = number("smooth_H", smooth_H, minimum=0)
-    options.update_w, options.update_h = bool(update_W), bool(update_H)
-    if not (update_W or update_H):
+    learnt = _columns(update_W, rank)
+    options.update_w, options.update_h = bool(learnt.any()), bool(update_H)
+    fixed = None if learnt.all() or not learnt.any() else ~learnt
+    if not (options.update_w or options.update_h):
         raise ParameterError(
             "update_W and update_H are both false, so that nothing is left to learn; set one of them."
         )
-    for name, factor, update in (("W", W, update_W), ("H", H, update_H)):
-        if factor is None and not update:
+    for name, factor, kept in (("W", W, not learnt.all()), ("H", H, not update_H)):
+        if factor is None and kept:
             raise ParameterError(
                 f"update_{name}=False keeps {name} as it is, so {name} must be given, got None."
             )
@@ -149,7 +153,7 @@ def nmf(
     memory = np.array(np.swapaxes(activations, -1, -2), order="C")
 
     cost = factorize(
-        np.swapaxes(data, -1, -2), dictionary, memory, options, return_cost, callback, entry_weights
+        np.swapaxes(data, -1, -2), dictionary, memory, options, return_cost, callback, entry_weights, fixed
     )[1]
     factors = dictionary, np.swapaxes(memory, -1, -2)
     return (*factors, cost) if return_cost else factors
@@ -163,12 +167,13 @@ def factorize(
     return_cost: bool = False,
     callback: Callable[[float], Any] | None = None,
     weights: NDArray[Any] | None = None,
+    fixed: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Run the core on checked arrays, all frame-major: V (..., frames, freq), H (..., frames, rank).
 
     W (..., freq, rank) and H must be C-contiguous; they hold the start and receive the result. Weights have
-    three axes, of which the first two may be 1 where matrices or frames share them. Returns the iterations
-    made, of shape (...), and the costs.
+    three axes, of which the first two may be 1 where matrices or frames share them; ``fixed`` tells which
+    columns of W stay. Returns the iterations made, of shape (...), and the costs.
     """
     batch = V.shape[:-2]
     v = np.ascontiguousarray(V).reshape(-1, *V.shape[-2:])
@@ -176,7 +181,7 @@ def factorize(
     costs = np.zeros((len(v), options.iterations if return_cost else 0))
     report = None if callback is None else lambda fraction: callback(fraction) is not False
     w, h = W.reshape(-1, *W.shape[-2:]), H.reshape(-1, *H.shape[-2:])
-    if not _core.nmf(v, w, h, weights, costs, done, options, return_cost, report):
+    if not _core.nmf(v, w, h, weights, fixed, costs, done, options, return_cost, report):
         raise Cancelled("nmf was stopped by its callback.")
     if return_cost and options.iterations:
         costs = costs[:, : int(done.max())]
@@ -191,6 +196,17 @@ def divergence(V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], beta: float) -
     result = np.empty(len(v))
     _core.nmf_divergence(v, w, h, beta, result)
     return result.reshape(V.shape[:-2])
+
+
+def _columns(update_W: bool | ArrayLike, rank: int) -> NDArray[np.bool_]:
+    """Which columns of W are learnt."""
+    learnt = np.asarray(update_W)
+    if learnt.dtype != bool or learnt.shape not in ((), (rank,)):
+        raise ParameterError(
+            f"update_W must be a bool, or one for each of the {rank} columns of W, got {learnt.dtype} of "
+            f"shape {learnt.shape}."
+        )
+    return np.array(np.broadcast_to(learnt, rank))
 
 
 def _weights(given: ArrayLike, V: NDArray[Any]) -> NDArray[Any]:

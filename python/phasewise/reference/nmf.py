@@ -92,7 +92,7 @@ def nmf(
     n_iter: int = 200,
     W: Array | None = None,
     H: Array | None = None,
-    update_W: bool = True,
+    update_W: Any = True,
     update_H: bool = True,
     l1_W: float = 0.0,
     l1_H: float = 0.0,
@@ -105,9 +105,9 @@ def nmf(
 ) -> tuple[Array, Array, Array]:
     """Factorise ``V`` (..., freq, frames) as ``W`` (..., freq, K) times ``H`` (..., K, frames).
 
-    ``weights`` broadcast to V; V is not looked at where they are 0. Missing factors start from uniform values
-    whose product has the mean of ``V``. Returns W, H and the penalised cost after each iteration, ``(...,
-    n_iter)``.
+    ``update_W`` may be an array of K bools, one per column. ``weights`` broadcast to V; V is not looked at
+    where they are 0. Missing factors start from uniform values whose product has the mean of ``V``. Returns
+    W, H and the penalised cost after each iteration, ``(..., n_iter)``.
     """
     V = np.asarray(V, dtype=np.float64)
     M = np.broadcast_to(np.asarray(weights, dtype=np.float64), V.shape)
@@ -138,10 +138,10 @@ def nmf(
             both[..., :-1] += H[..., 1:]
             p, q = Wt @ (M * V * model ** (beta - 2)), Wt @ (M * model ** (beta - 1)) + l1_H
             H = step(H, p, q, beta, l2_H + 4 * smooth_H * neighbours, 2 * smooth_H * both)
-        if update_W:
+        if np.any(update_W):
             model, Ht = np.maximum(W @ H, floor), H.swapaxes(-1, -2)
             p, q = (M * V * model ** (beta - 2)) @ Ht, (M * model ** (beta - 1)) @ Ht + l1_W
-            W = step(W, p, q, beta, l2_W, 0.0)
+            W = np.where(update_W, step(W, p, q, beta, l2_W, 0.0), W)
         terms = l1_W * W + l2_W / 2 * W**2, l1_H * H + l2_H / 2 * H**2, smooth_H * np.diff(H, axis=-1) ** 2
         penalty = sum(term.sum(axis=(-2, -1)) for term in terms)
         costs[..., i] = divergence(V, np.maximum(W @ H, floor), beta, M) + penalty

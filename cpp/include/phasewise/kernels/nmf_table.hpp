@@ -41,6 +41,7 @@ struct NmfRule {
   T most;                      // numerators and denominators are kept within [1 / most, most]
   NmfPenalty<T> w, h;
   T smooth_h;          // weight of (h_t - h_{t-1})^2
+  const bool* fixed;   // columns of W that stay, or nullptr
 };
 
 // What an iteration reads: the dictionary, in both layouts, and what follows from it.
