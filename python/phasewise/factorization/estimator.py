@@ -13,13 +13,12 @@ from phasewise import _core
 from phasewise._validate import choice, generator, integer, number
 from phasewise.errors import ParameterError
 from phasewise.factorization.conventions import EstimatorConventions, convergence_warning
-from phasewise.factorization.initialization import nndsvd, random_start
+from phasewise.factorization.initialization import FILLS, STARTS, Random, kmeans, nndsvd, random_start
 from phasewise.factorization.updates import divergence, factorize
 
 __all__ = ["NMF"]
 
 _LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
-_FILLS = {"nndsvd": "zero", "nndsvda": "mean", "nndsvdar": "random"}
 
 
 class NMF(EstimatorConventions):
@@ -34,9 +33,9 @@ class NMF(EstimatorConventions):
     ----------
     n_components : int > 0, "auto" or None
         Number of components. None: as many as features; "auto": that of the given W and H, else as None.
-    init : {None, "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}
-        Start. None: "nndsvda" if ``n_components <= min(n_samples, n_features)``, else "random"; "custom":
-        the W and H given to `fit_transform`.
+    init : {None, "random", "nndsvd", "nndsvda", "nndsvdar", "kmeans", "custom"}
+        Start. None: "nndsvda" if ``n_components <= min(n_samples, n_features)``, else "random"; "kmeans":
+        centres of the samples by spherical k-means; "custom": the W and H given to `fit_transform`.
     solver : {"mu"}
         Multiplicative updates, the only solver here ("cd" exists in scikit-learn alone).
     beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}
@@ -46,7 +45,7 @@ class NMF(EstimatorConventions):
     max_iter : int > 0
         Most iterations of `fit`, and of `transform` without `max_iter_transform`.
     random_state : None, int, numpy Generator or RandomState
-        For the random starts.
+        For the random starts; with an int they are scikit-learn's.
     alpha_W, alpha_H : float >= 0
         Weights of the penalties of W and H; "same": that of W.
     l1_ratio : float in [0, 1]
@@ -145,7 +144,7 @@ class NMF(EstimatorConventions):
         data = self._check_input(X, fitting=True)
         self._set_penalties(options, data.shape)
         started = time.perf_counter()
-        activations, components = self._start(data, W, H, generator(_seed(self.random_state)))
+        activations, components = self._start(data, W, H, _random(self.random_state))
         # In the orientation of the core the dictionary is the transpose of the components.
         dictionary = np.array(components.T, order="C")
         activations = np.array(activations, order="C")
@@ -232,9 +231,9 @@ class NMF(EstimatorConventions):
         options.guard_l2 = False  # the steps of scikit-learn
 
     def _start(
-        self, X: NDArray[Any], W: ArrayLike | None, H: ArrayLike | None, rng: np.random.Generator
+        self, X: NDArray[Any], W: ArrayLike | None, H: ArrayLike | None, rng: Random
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        init = self.init if self.init is None else choice("init", self.init, ("random", *_FILLS, "custom"))
+        init = self.init if self.init is None else choice("init", self.init, (*STARTS, "custom"))
         automatic = (
             isinstance(self.n_components, str)
             and choice("n_components", self.n_components, ("auto",)) == "auto"
@@ -259,6 +258,9 @@ class NMF(EstimatorConventions):
             init = "nndsvda" if rank <= min(X.shape) else "random"
         if init == "random":
             return random_start(X, rank, rng)
+        if init == "kmeans":
+            components, activations = kmeans(np.ascontiguousarray(X.T), rank, rng)
+            return activations.T, components.T
         if rank > min(X.shape):
             raise ParameterError(
                 f"init = '{init}' can only be used when n_components <= min(n_samples, n_features) = "
@@ -272,7 +274,7 @@ class NMF(EstimatorConventions):
                 UserWarning,
                 stacklevel=3,
             )
-        return nndsvd(X, rank, _FILLS[init], rng)
+        return nndsvd(X, rank, FILLS[init], rng)
 
     def _warn_unless_converged(self, iterations: int, options: _core.NmfOptions) -> None:
         if iterations == options.iterations and options.tol > 0:
@@ -281,11 +283,13 @@ class NMF(EstimatorConventions):
             )
 
 
-def _seed(random_state: Any) -> Any:
-    """scikit-learn's RandomState as something that numpy's new generators accept."""
+def _random(random_state: Any) -> Random:
+    """Random numbers as scikit-learn draws them from an int or a RandomState, else by numpy's rules."""
     if isinstance(random_state, np.random.RandomState):
-        return random_state.randint(2**31, size=4)
-    return random_state
+        return random_state
+    if isinstance(random_state, (int, np.integer)) and 0 <= random_state < 2**32:
+        return np.random.RandomState(random_state)
+    return generator(random_state)
 
 
 def _custom(name: str, factor: ArrayLike | None, shape: tuple[int, int], dtype: Any) -> NDArray[Any]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasewise import _core
-from phasewise._validate import generator, integer, magnitudes, number
+from phasewise._validate import choice, generator, integer, magnitudes, number
 from phasewise.errors import Cancelled, ParameterError
+from phasewise.factorization.initialization import STARTS, starts
 
 __all__ = ["divergence", "factorize", "nmf"]
 
@@ -22,6 +23,7 @@ def nmf(
     beta: float = 1.0,
     n_iter: int = 200,
     tol: float = 0.0,
+    init: str = "random",
     W: ArrayLike | None = None,
     H: ArrayLike | None = None,
     update_W: bool | ArrayLike = True,
@@ -56,10 +58,15 @@ def nmf(
     tol : float >= 0
         Stop when ten iterations lower ``sqrt(2 D)`` by less than `tol` times its first value, D being the
         divergence without penalties (scikit-learn's rule). 0 never stops.
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "kmeans"}
+        Start of the factors that are not given: uniform random with the mean of V; the nonnegative double
+        singular value decomposition [2]_, its zeros kept (they stay zero), filled with the mean of V or
+        with small random values; centres of the frames by spherical k-means and projections on them.
+        Missing entries of `weights` count as the mean of the others.
     W : array of shape (..., freq, n_components), nonnegative, optional
-        Start, or the dictionary if `update_W` is false; leading axes broadcast. By default random.
+        Start, or the dictionary if `update_W` is false; leading axes broadcast. By default that of `init`.
     H : array of shape (..., n_components, frames), nonnegative, optional
-        Start, or the activations if `update_H` is false; leading axes broadcast. By default random.
+        Start, or the activations if `update_H` is false; leading axes broadcast. By default that of `init`.
     update_W : bool or array of bool, shape (n_components,)
         Whether to learn W, or which of its columns; the others are known spectra and stay as they are. With
         ``update_W=False`` frames are independent, and each part of V is read once for all iterations.
@@ -77,7 +84,7 @@ def nmf(
         Weights of the entries in the divergence: 0 for missing ones, whose values in V do not matter (finite
         as they must be). Each iteration then costs what it does for a general `beta`.
     rng : None, int or numpy Generator
-        Source of the random start, uniform with the mean of V.
+        Source of the random numbers of `init`.
     return_cost : bool
         Also return the cost after every iteration (one more product per iteration).
     callback : callable, optional
@@ -114,6 +121,8 @@ def nmf(
     .. [1] C. Fevotte and J. Idier, "Algorithms for nonnegative matrix factorization with the
            beta-divergence",
        Neural Computation 23(9), 2011.
+    .. [2] C. Boutsidis and E. Gallopoulos, "SVD based initialization: a head start for nonnegative matrix
+       factorization", Pattern Recognition 41(4), 2008.
     """
     data = magnitudes("V", V)
     if data.size == 0:
@@ -121,6 +130,7 @@ def nmf(
     rank = integer("n_components", n_components)
     options = _core.NmfOptions()
     options.beta = number("beta", beta)
+    choice("init", init, STARTS)
     options.iterations = integer("n_iter", n_iter, minimum=0)
     options.tol = number("tol", tol, minimum=0)
     options.l1_w = number("l1_W", l1_W, minimum=0)
@@ -147,7 +157,12 @@ def nmf(
     scale = None
     if W is None or H is None:
         known = True if weights is None else np.broadcast_to(np.asarray(weights) > 0, data.shape)
-        scale = np.sqrt(4 * _mean(data, known) / rank)
+        mean = _mean(data, known)
+        scale = np.sqrt(4 * mean / rank)
+        if init != "random":
+            filled = np.where(known, data, mean).astype(data.dtype, copy=False)
+            first = starts(filled, rank, init, random)
+            W, H = first[0] if W is None else W, first[1] if H is None else H
     dictionary = _factor("W", W, (*batch, freq, rank), scale, random, data.dtype)
     activations = _factor("H", H, (*batch, rank, frames), scale, random, data.dtype)
     memory = np.array(np.swapaxes(activations, -1, -2), order="C")
