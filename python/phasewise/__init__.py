@@ -30,6 +30,8 @@ _EXPORTS = {
     "db_to_amplitude": "decibels",
     "nmf": "factorization",
     "NMF": "factorization",
+    "OnlineNMF": "factorization",
+    "StreamingActivations": "factorization",
     "cluster_components": "factorization",
     "griffinlim": "phase.griffin_lim",
     "misi": "phase.inversion",

@@ -1,7 +1,9 @@
-"""Nonnegative matrix factorisation: `nmf`, the scikit-learn estimator `NMF`, and `cluster_components`."""
+"""Nonnegative matrix factorisation: of spectrograms, of streams, and as the scikit-learn estimator `NMF`."""
 
+from phasewise.factorization.activations import StreamingActivations
 from phasewise.factorization.clustering import cluster_components
 from phasewise.factorization.estimator import NMF
+from phasewise.factorization.online import OnlineNMF
 from phasewise.factorization.updates import nmf
 
-__all__ = ["NMF", "cluster_components", "nmf"]
+__all__ = ["NMF", "OnlineNMF", "StreamingActivations", "cluster_components", "nmf"]

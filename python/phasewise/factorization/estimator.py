@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from phasewise import _core
 from phasewise._validate import choice, generator, integer, number
 from phasewise.errors import ParameterError
+from phasewise.factorization.block_learning import BlockLearner
 from phasewise.factorization.conventions import EstimatorConventions, convergence_warning
 from phasewise.factorization.initialization import FILLS, STARTS, Random, kmeans, nndsvd, random_start
 from phasewise.factorization.updates import divergence, factorize
@@ -62,6 +63,8 @@ class NMF(EstimatorConventions):
     components_ : ndarray of shape (n_components, n_features)
         The dictionary H.
     n_components_, n_iter_, n_features_in_ : int
+    n_steps_ : int
+        Only after `partial_fit`: its calls.
     reconstruction_err_ : float
         ``sqrt(2 D)`` of the training data and their transform; for beta 2 the Frobenius norm of the
         difference.
@@ -72,7 +75,7 @@ class NMF(EstimatorConventions):
     -----
     `fit_transform` returns what `transform` returns for the same data, the best W for the final components,
     rather than the last iterate of the joint updates. Sparse X is refused. Results do not depend on the
-    number of threads.
+    number of threads. `partial_fit` learns as `phasewise.OnlineNMF` does, with one block per call.
 
     References
     ----------
@@ -142,6 +145,7 @@ class NMF(EstimatorConventions):
         """
         options = self._options(integer("max_iter", self.max_iter))
         data = self._check_input(X, fitting=True)
+        self._forget_blocks()
         self._set_penalties(options, data.shape)
         started = time.perf_counter()
         activations, components = self._start(data, W, H, _random(self.random_state))
@@ -159,6 +163,48 @@ class NMF(EstimatorConventions):
         error = float(divergence(data, dictionary, result, options.beta))
         self.reconstruction_err_ = float(np.sqrt(2 * max(error, 0.0)))
         return self._wrap(result, X)
+
+    def partial_fit(
+        self, X: Any, y: None = None, W: ArrayLike | None = None, H: ArrayLike | None = None
+    ) -> NMF:
+        """Learn from the next samples of a stream that need not fit in memory.
+
+        The first call starts from its samples by `init`, or continues a `fit`; every sample counts, those of
+        early calls less: call m of n with the weight ``(m / n)^2``. `tol` and `max_iter` play no part.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features), nonnegative
+            Some hundred samples, rather than one.
+        y, W : ignored
+        H : array of shape (n_components, n_features), optional
+            Start for ``init="custom"``, in the first call.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ParameterError
+            As `fit`, and for penalties (`alpha_W`, `alpha_H`) or ``beta_loss > 2``, which this form lacks.
+
+        Notes
+        -----
+        Memory: about four times the components beyond X.
+        """
+        options = self._options(1)
+        fresh = not self.__sklearn_is_fitted__()
+        if fresh or not hasattr(self, "_learner"):
+            self._check_online(options.beta)
+        data = self._check_input(X, fitting=fresh)
+        if not hasattr(self, "_learner"):
+            self._learner = self._block_learner(data, H, options.beta)
+        self._learner.learn(np.ascontiguousarray(data))
+        self.n_steps_ = getattr(self, "n_steps_", 0) + 1
+        components = self._learner.components(data.dtype)
+        self.components_, self.n_components_ = np.ascontiguousarray(components.T), components.shape[1]
+        return self
 
     def transform(self, X: Any) -> Any:
         """Return the best W for the components: an array of shape (n_samples, n_components)."""
@@ -191,6 +237,40 @@ class NMF(EstimatorConventions):
         )
 
     # ---- steps ---------------------------------------------------------------------------------------
+
+    def _check_online(self, beta: float) -> None:
+        if number("alpha_W", self.alpha_W, minimum=0) or self.alpha_H not in ("same", 0):
+            raise ParameterError(
+                f"partial_fit has no penalties, got alpha_W={self.alpha_W!r} and alpha_H={self.alpha_H!r}; "
+                "set both to 0, or use fit."
+            )
+        if beta > 2:
+            raise ParameterError(f"partial_fit needs beta_loss <= 2, got {self.beta_loss!r}; use fit.")
+
+    def _block_learner(self, data: NDArray[Any], H: ArrayLike | None, beta: float) -> BlockLearner:
+        random = _random(self.random_state)
+        init = self.init if self.init is None else choice("init", self.init, (*STARTS, "custom"))
+        if hasattr(self, "components_"):
+            W = np.array(self.components_.T)
+        elif init == "custom":
+            rank = self._rank(data, H)
+            W = np.array(_custom("H", H, (rank, data.shape[1]), data.dtype).T)
+        else:
+            W = None
+        rank = self._rank(data, None) if W is None else W.shape[1]
+        if init in (None, "custom"):
+            init = "nndsvda" if rank <= min(data.shape) else "random"
+        return BlockLearner(rank, beta, init=init, rng=random, W=W)
+
+    def _forget_blocks(self) -> None:
+        for name in ("_learner", "n_steps_"):
+            self.__dict__.pop(name, None)
+
+    def _rank(self, X: NDArray[Any], H: ArrayLike | None) -> int:
+        if isinstance(self.n_components, str):
+            choice("n_components", self.n_components, ("auto",))
+            return X.shape[1] if H is None else int(np.shape(H)[0])
+        return X.shape[1] if self.n_components is None else integer("n_components", self.n_components)
 
     def _activations(self, data: NDArray[Any]) -> NDArray[Any]:
         """The best W for the fixed components, from a constant start."""
@@ -234,18 +314,8 @@ class NMF(EstimatorConventions):
         self, X: NDArray[Any], W: ArrayLike | None, H: ArrayLike | None, rng: Random
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         init = self.init if self.init is None else choice("init", self.init, (*STARTS, "custom"))
-        automatic = (
-            isinstance(self.n_components, str)
-            and choice("n_components", self.n_components, ("auto",)) == "auto"
-        )
-        rank = (
-            X.shape[1]
-            if automatic or self.n_components is None
-            else integer("n_components", self.n_components)
-        )
+        rank = self._rank(X, H if init == "custom" else None)
         if init == "custom":
-            if automatic and H is not None:
-                rank = np.shape(H)[0]
             return _custom("W", W, (len(X), rank), X.dtype), _custom("H", H, (rank, X.shape[1]), X.dtype)
         if W is not None or H is not None:
             warnings.warn(
