@@ -32,6 +32,8 @@ _EXPORTS = {
     "NMF": "factorization",
     "OnlineNMF": "factorization",
     "StreamingActivations": "factorization",
+    "nmfd": "factorization",
+    "nmfd_parts": "factorization",
     "cluster_components": "factorization",
     "griffinlim": "phase.griffin_lim",
     "misi": "phase.inversion",

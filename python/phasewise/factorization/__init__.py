@@ -2,8 +2,9 @@
 
 from phasewise.factorization.activations import StreamingActivations
 from phasewise.factorization.clustering import cluster_components
+from phasewise.factorization.convolutive import nmfd, nmfd_parts
 from phasewise.factorization.estimator import NMF
 from phasewise.factorization.online import OnlineNMF
 from phasewise.factorization.updates import nmf
 
-__all__ = ["NMF", "OnlineNMF", "StreamingActivations", "cluster_components", "nmf"]
+__all__ = ["NMF", "OnlineNMF", "StreamingActivations", "cluster_components", "nmf", "nmfd", "nmfd_parts"]
