@@ -34,36 +34,42 @@ Angle unit_angle(unsigned long long k, unsigned long long n) {
 
 constexpr int radices[] = {20, 16, 15, 12, 10, 9, 8, 7, 6, 5, 4, 3, 2};
 
-// Rough cost of a pass per butterfly and vector: operations of the butterfly, its rotations, loads and stores.
-double butterfly_cost(int radix) {
+// What a butterfly of all lanes costs in a later pass, in nanoseconds on one machine (Zen 4, AVX-512, float32), and how many
+// times dearer it is in the first pass, whose stores are interleaved. Other levels differ by a common factor, roughly.
+struct ButterflyCost {
+  double later, first;
+};
+ButterflyCost butterfly_cost(int radix) {
   switch (radix) {
-    case 2: return 12;
-    case 3: return 24;
-    case 4: return 38;
-    case 5: return 58;
-    case 6: return 66;
-    case 7: return 104;
-    case 8: return 96;
-    case 9: return 130;
-    case 10: return 140;
-    case 12: return 170;
-    case 15: return 260;
-    case 16: return 236;
-    default: return 350;  // 20
+    case 2: return {2.8, 1.8};
+    case 3: return {4.5, 2.5};
+    case 4: return {6.0, 2.5};
+    case 5: return {10.0, 3.0};
+    case 6: return {12.0, 2.3};
+    case 7: return {17.5, 2.7};
+    case 8: return {16.5, 2.4};
+    case 9: return {23.0, 3.2};
+    case 10: return {26.0, 2.7};
+    case 12: return {32.0, 2.1};
+    case 15: return {58.0, 3.3};
+    case 16: return {50.0, 1.6};
+    default: return {75.0, 2.2};  // 20
   }
 }
 
 double pass_cost(std::size_t s, std::size_t m, int radix, std::size_t lanes) {
   const std::size_t room = s == 1 ? m : s;
   std::size_t width = lanes;
-  if (width > room) width = lanes >= 4 && room >= lanes / 2 ? lanes / 2 : 1;
-  const std::size_t blocks = ((room + width - 1) / width) * (s == 1 ? 1 : m);
-  double cost = butterfly_cost(radix);
-  if (s == 1 && width > 1) {  // transposed stores: shuffles
-    const bool power_of_two = (radix & (radix - 1)) == 0;
-    cost += power_of_two ? 6.0 * radix : 2.5 * radix * radix;
+  double narrow = 1;  // fewer lanes save some time
+  if (width > room) {
+    const bool half = lanes >= 4 && room >= lanes / 2;
+    width = half ? lanes / 2 : 1;
+    narrow = half ? 0.6 : 0.45;
   }
-  return static_cast<double>(blocks) * cost + 20;
+  const std::size_t blocks = ((room + width - 1) / width) * (s == 1 ? 1 : m);
+  const ButterflyCost cost = butterfly_cost(radix);
+  return static_cast<double>(blocks) * narrow * cost.later * (s == 1 && width > 1 ? cost.first : 1.0) + 3 +
+         0.05 * static_cast<double>(s * m) * radix;  // every pass moves all points
 }
 
 // Cheapest sequence of radices for n points of which s are already split off; empty sequence and infinite cost if n is not 7-smooth.

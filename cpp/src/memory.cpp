@@ -34,6 +34,18 @@ void release_fresh(void* block, std::size_t bytes) noexcept {
   ::operator delete(block, std::align_val_t{64});
 }
 
+// Lets the system take the pages of a block when it runs short of memory; until then they stay warm.
+bool lend(void* block, std::size_t bytes) noexcept {
+#if defined(__linux__) && defined(MADV_FREE)
+  // From the first whole huge page on: `block` is aligned to one.
+  return madvise(block, bytes / huge_page * huge_page, MADV_FREE) == 0;
+#else
+  static_cast<void>(block);
+  static_cast<void>(bytes);
+  return false;
+#endif
+}
+
 struct Kept {
   void* block = nullptr;
   std::size_t bytes = 0;
@@ -58,7 +70,7 @@ class Shelf {
     const std::lock_guard<std::mutex> lock(mutex_);
     std::size_t total = bytes;
     for (const Kept& kept : kept_) total += kept.bytes;
-    if (total > kept_bytes) return false;
+    if (total > kept_bytes || (bytes > lent_bytes && !lend(block, bytes))) return false;
     for (Kept& kept : kept_)
       if (kept.block == nullptr) {
         kept = {block, bytes};

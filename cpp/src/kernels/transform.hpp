@@ -99,19 +99,20 @@ struct PlanarBins {
   const T *re, *im;
   template <class V>
   PW_INLINE Complex<V> load(std::size_t k) const { return {V::load(re + k), V::load(im + k)}; }
+  PW_INLINE void fetch_next(std::size_t) const {}
 };
 template <class T>
 struct InterleavedBins {
   const T* spectrum;
-  std::size_t row;  // scalars to the next frame, which is fetched meanwhile: two streams per row are too much for hardware prefetchers
+  std::size_t row;  // scalars to the next frame, which is fetched meanwhile, one half of its lines here and one with the samples
   template <class V>
   PW_INLINE Complex<V> load(std::size_t k) const {
     Complex<V> z;
     prefetch(spectrum + 2 * k + row);
-    if constexpr (V::lanes * sizeof(T) >= 64) prefetch(spectrum + 2 * k + row + V::lanes);
     deinterleave(V::load(spectrum + 2 * k), V::load(spectrum + 2 * k + V::lanes), z.re, z.im);
     return z;
   }
+  PW_INLINE void fetch_next(std::size_t i) const { prefetch(spectrum + row + i); }
 };
 
 // Even n: Z[k] = E + i O with E = X[k] + conj X[M-k], O = (X[k] - conj X[M-k]) / w^k; twice the transform of the pairs.
@@ -138,8 +139,8 @@ PW_INLINE void clear(T* x, std::size_t from, std::size_t to) {
 }
 
 // n points that lie as (re, im) pairs
-template <class T>
-inline void add_pairs(Planar<T> z, const T* PW_RESTRICT window, T* PW_RESTRICT acc, std::size_t pairs, std::size_t fresh) {
+template <class T, class Bins>
+inline void add_pairs(Planar<T> z, const T* PW_RESTRICT window, T* PW_RESTRICT acc, std::size_t pairs, std::size_t fresh, const Bins& bins) {
   std::size_t i = 0;
   with_lanes<T>(pairs, [&](auto v) {
     using V = decltype(v);
@@ -148,11 +149,13 @@ inline void add_pairs(Planar<T> z, const T* PW_RESTRICT window, T* PW_RESTRICT a
     clear(acc, fresh, 2 * added);
     V lo, hi;
     for (; i < added; i += L) {
+      bins.fetch_next(2 * i + L);
       interleave(V::load(z.re + i), V::load(z.im + i), lo, hi);
       fma(lo, V::load(window + 2 * i), V::load(acc + 2 * i)).store(acc + 2 * i);
       fma(hi, V::load(window + 2 * i + L), V::load(acc + 2 * i + L)).store(acc + 2 * i + L);
     }
     for (; i < whole; i += L) {
+      bins.fetch_next(2 * i + L);
       interleave(V::load(z.re + i), V::load(z.im + i), lo, hi);
       (lo * V::load(window + 2 * i)).store(acc + 2 * i);
       (hi * V::load(window + 2 * i + L)).store(acc + 2 * i + L);
@@ -204,7 +207,7 @@ inline void inverse_add(const FrameView<T>& frame, const Bins& bins, T* acc, std
   z.re[0] = dc + nyquist;
   z.im[0] = dc - nyquist;
   const Planar<T> y = run_fft(frame.fft, PlanarSource<T>{z.im, z.re}, work);
-  add_pairs(Planar<T>{y.im, y.re}, frame.synthesis, acc, half, fresh);
+  add_pairs(Planar<T>{y.im, y.re}, frame.synthesis, acc, half, fresh, bins);
 }
 
 // ---- the table ------------------------------------------------------------------------------------------------------
