@@ -122,7 +122,7 @@ def projector(threads: int) -> Job:
     rng = np.random.default_rng(1)
     y = signal(30)
     S = pw.stft(y, n_fft=N_FFT, hop_length=HOP)
-    S = S * np.exp(1j * rng.uniform(-1, 1, S.shape)).astype(np.complex64)
+    S *= np.exp(1j * rng.uniform(-1, 1, S.shape)).astype(np.complex64)
     tensor, window = torch.from_numpy(S), torch.hann_window(N_FFT)
     transform = pw.STFT(N_FFT, HOP)
 

@@ -25,8 +25,8 @@ bool for_each_frame(const StftPlan<T>& plan, std::size_t batch, std::size_t fram
   std::atomic<bool> finite{true};
   parallel_for(batch * frames, frames_per_task, [&](std::size_t begin, std::size_t end) {
     T* scratch = thread_scratch<T>(fft + row_size + memory_size);
-    T* row = scratch + fft;
-    auto task = make_task(row + row_size);
+    T* row = scratch + fft + memory_size;
+    auto task = make_task(scratch + fft);
     bool good = true;
     for (std::size_t i = begin; i < end; ++i) {
       T* to = streaming ? row : out + i * width;
