@@ -9,14 +9,6 @@
 
 namespace phasewise {
 
-inline void prefetch(const void* p) {
-#if defined(__GNUC__) || defined(__clang__)
-  __builtin_prefetch(p, 0, 2);
-#else
-  static_cast<void>(p);
-#endif
-}
-
 template <class T>
 class FrameReader {
  public:
@@ -31,9 +23,7 @@ class FrameReader {
   // The samples of frame t of signal b, valid until the next call.
   const T* operator()(std::size_t b, std::size_t t) {
     const T* signal = signals_.start(b);
-    if (signals_.stride == 1) {
-      fetch(signal, (t + 1) * plan_.hop() + plan_.n_fft());
-    } else {
+    if (signals_.stride != 1) {
       gather(signal, b, t);
       signal = gathered_ - from_;
     }
@@ -44,13 +34,6 @@ class FrameReader {
   // Reflection reaches up to two samples behind the start of a frame.
   static constexpr std::size_t behind = 2;
   static std::size_t room(const StftPlan<T>& plan) { return behind + plan.n_fft() + std::min<std::size_t>(15 * plan.hop(), 65536); }
-
-  // Has the samples on their way that the frame after the next brings, counted from the first sample of frame 0.
-  void fetch(const T* signal, std::size_t position) const {
-    constexpr std::size_t line = 64 / sizeof(T);
-    const std::size_t from = position - plan_.lead(), to = std::min(signals_.samples, from + std::min<std::size_t>(plan_.hop(), 4096));
-    for (std::size_t i = from; i < to; i += line) prefetch(signal + i);
-  }
 
   void gather(const T* signal, std::size_t b, std::size_t t) {
     const std::size_t start = t * plan_.hop(), before = plan_.lead() + behind, from = start > before ? start - before : 0;
