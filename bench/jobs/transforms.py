@@ -100,6 +100,23 @@ def magnitude(threads: int) -> Job:
     return Job("magnitude 30 s", contenders, agree(2e-6), {"torch.stft().abs()": 5, BEST_PEER: 3.5})
 
 
+def log_mel(threads: int) -> Job:
+    """Logarithmic mel spectrogram of 30 s, 128 bands."""
+    y = signal(30)
+    filters = pw.mel_filters(RATE, N_FFT)
+    transform = pw.STFT(N_FFT, HOP)
+
+    def theirs() -> np.ndarray:
+        mel = librosa.feature.melspectrogram(y=y, sr=RATE, n_fft=N_FFT, hop_length=HOP, pad_mode="constant")
+        return np.log(np.maximum(mel, 1e-10))
+
+    contenders: dict[str, Callable[[], Any]] = {
+        OURS: lambda: transform.magnitude(y, 2, filters=filters, log_floor=1e-10),
+        "librosa": theirs,
+    }
+    return Job("log mel 30 s", contenders, agree(5e-6), {})
+
+
 def istft(threads: int) -> Job:
     """Inverse STFT of 30 s, float32."""
     y = signal(30)
@@ -180,6 +197,7 @@ JOBS: tuple[Callable[[int], Job], ...] = (
     _case("stft 30 s, 2000/500", {BEST_PEER: 1.5}, n=2000, hop=500),
     _case("stft 30 s, 3000/750", {BEST_PEER: 1.5}, n=3000, hop=750),
     magnitude,
+    log_mel,
     istft,
     projector,
 )

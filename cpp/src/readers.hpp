@@ -23,7 +23,9 @@ class FrameReader {
   // The samples of frame t of signal b, valid until the next call.
   const T* operator()(std::size_t b, std::size_t t) {
     const T* signal = signals_.start(b);
-    if (signals_.stride != 1) {
+    if (signals_.stride == 1) {
+      read_ahead(signal, b, t);
+    } else {
       gather(signal, b, t);
       signal = gathered_ - from_;
     }
@@ -34,6 +36,22 @@ class FrameReader {
   // Reflection reaches up to two samples behind the start of a frame.
   static constexpr std::size_t behind = 2;
   static std::size_t room(const StftPlan<T>& plan) { return behind + plan.n_fft() + std::min<std::size_t>(15 * plan.hop(), 65536); }
+
+  // Brings samples into the second-level cache in long strides. Frames touch a signal at many places at once, which hardware
+  // prefetchers do not follow, and reads that alternate with the stores of results are slow.
+  void read_ahead(const T* signal, std::size_t b, std::size_t t) {
+    constexpr std::size_t line = 64 / sizeof(T), chunk = 131072 / sizeof(T);
+    const std::size_t reach = t * plan_.hop() + plan_.n_fft(), end = std::min(signals_.samples, reach > plan_.lead() ? reach - plan_.lead() : 0);
+    if (b == b_ && end <= to_) return;
+    std::size_t from = end > plan_.n_fft() ? end - plan_.n_fft() : 0;
+    if (b == b_) from = std::max(from, to_);
+    b_ = b;
+    to_ = std::min(signals_.samples, end + chunk);
+    T sum = T(0);
+    for (std::size_t i = from; i < to_; i += line) sum += signal[i];
+    volatile T kept = sum;  // the loads must happen
+    static_cast<void>(kept);
+  }
 
   void gather(const T* signal, std::size_t b, std::size_t t) {
     const std::size_t start = t * plan_.hop(), before = plan_.lead() + behind, from = start > before ? start - before : 0;
@@ -48,7 +66,7 @@ class FrameReader {
   const StftPlan<T>& plan_;
   const Signals<T>& signals_;
   T *side_, *gathered_;
-  std::size_t b_ = 0, from_ = 0, to_ = 0;  // gathered: samples [from_, to_) of signal b_
+  std::size_t b_ = 0, from_ = 0, to_ = 0;  // gathered or read ahead: samples [from_, to_) of signal b_
 };
 
 template <class T>
