@@ -88,6 +88,7 @@ void bind_nmf(py::module_& m) {
       .def_readwrite("l2_w", &NmfOptions::l2_w)
       .def_readwrite("l2_h", &NmfOptions::l2_h)
       .def_readwrite("smooth_h", &NmfOptions::smooth_h)
+      .def_readwrite("accelerate", &NmfOptions::accelerate)
       .def_readwrite("guard_l2", &NmfOptions::guard_l2);
   const auto define = [&m](auto scalar) {
     m.def("nmf", &factorize<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),

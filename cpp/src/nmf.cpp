@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "nmf_momentum.hpp"
 #include "phasewise/aligned.hpp"
 #include "phasewise/dispatch.hpp"
 #include "phasewise/threads.hpp"
@@ -88,11 +89,12 @@ class Factorization {
     std::size_t i = 0;
     while (i < options_.iterations) {
       const std::size_t count = std::min(round_length(static_cast<bool>(progress)), options_.iterations - i);
-      if (smooth()) std::copy_n(activations_.data(), activations_.size(), past_.data());
-      if (options_.update_w) iterate();
+      if (options_.accelerate) leap(i);
+      else if (options_.update_w) iterate();
       else iterate_activations(i, count);
       i += count;
-      const bool check = watch && i % tolerance_period == 0, evaluate = costs_ != nullptr && !costs_within_tiles();
+      const bool check = watch && i % tolerance_period == 0;
+      const bool evaluate = costs_ != nullptr && !costs_within_tiles() && !options_.accelerate;
       if (evaluate) costs_[i - 1] = current_cost().total;
       if (check) {
         const double now = distance(evaluate ? last_.divergence : current_cost().divergence);
@@ -101,6 +103,7 @@ class Factorization {
       }
       if (progress && !progress(static_cast<double>(i) / static_cast<double>(options_.iterations))) return -1;
     }
+    if (options_.accelerate && costs_ != nullptr && i > 0) fill_costs(i, current_cost().total);
     store();
     return static_cast<std::ptrdiff_t>(i);
   }
@@ -141,10 +144,11 @@ class Factorization {
 
   void load() {
     const std::size_t rank = shape_.rank, r = shape_.rank_stride;
-    activations_ = AlignedBuffer<T>(frames_ * r);
+    activations_ = AlignedBuffer<T>(round_up(frames_ * r, kernels_.lanes));
     for (std::size_t t = 0; t < frames_; ++t)
       for (std::size_t k = 0; k < r; ++k) activations_[t * r + k] = k < rank ? std::min(h_[t * rank + k], rule_.factor_limit) : T(0);
-    if (smooth()) past_ = AlignedBuffer<T>(frames_ * r);
+    if (smooth()) past_ = AlignedBuffer<T>(activations_.size());
+    std::fill(activations_.data() + frames_ * r, activations_.data() + activations_.size(), T(0));
     rows_ = AlignedBuffer<T>(shape_.freq_stride * r);
     panels_ = AlignedBuffer<T>(shape_.freq_stride * rank);
     for (std::size_t f = 0; f < shape_.freq_stride; ++f) {
@@ -160,6 +164,8 @@ class Factorization {
     gram_ = AlignedBuffer<T>(rank * r);
     summarize();
     tiles_ = (frames_ + kernels_.tile_frames - 1) / kernels_.tile_frames;
+    if (options_.accelerate && options_.update_h) moving_h_.resize(activations_.size());
+    if (options_.accelerate && options_.update_w) moving_w_.resize(panels_.size());
     if (!options_.update_w) return;
     // Blocks of frames with sums of their own, added in their order: their number depends on the shape alone, never on the
     // threads, and their memory stays near a tenth of V.
@@ -213,25 +219,28 @@ class Factorization {
   // One frame has no neighbours to be like.
   bool smooth() const { return options_.smooth_h > 0 && frames_ > 1; }
   // Whether tiles know their costs while they iterate; smooth ones change with their neighbours.
-  bool costs_within_tiles() const { return !options_.update_w && !smooth(); }
+  bool costs_within_tiles() const { return !options_.update_w && !smooth() && !options_.accelerate; }
 
   static double distance(double divergence) { return std::sqrt(2 * std::max(divergence, 0.0)); }
 
   // Iterations between two looks at the tolerance, the cost or the caller.
   std::size_t round_length(bool progress) const {
-    if (options_.update_w || smooth()) return 1;
+    if (options_.update_w || smooth() || options_.accelerate) return 1;
     if (options_.tol > 0) return tolerance_period;
     return progress ? std::max<std::size_t>(1, options_.iterations / 20) : options_.iterations;
   }
 
   // With W fixed the frames are independent: a tile makes all its iterations while its part of V is in cache.
-  void iterate_activations(std::size_t first, std::size_t count) {
+  // `read` (optional) receives divergence and penalty of every tile before the last update.
+  void iterate_activations(std::size_t first, std::size_t count, double* read = nullptr) {
     const bool want_costs = costs_ != nullptr && costs_within_tiles();
     std::vector<double> costs(want_costs ? 2 * tiles_ * count : 0);
+    remember();
     if (options_.update_h) {
       parallel_for(tiles_, 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i)
-          kernels_.update_activations(shape_, rule_, dictionary(), tile(i), count, costs.empty() ? nullptr : &costs[2 * i * count], scratch());
+          kernels_.update_activations(shape_, rule_, dictionary(), tile(i), count, costs.empty() ? nullptr : &costs[2 * i * count],
+                                      read ? read + 2 * i : nullptr, scratch());
       });
     }
     if (!want_costs) return;
@@ -243,12 +252,17 @@ class Factorization {
     }
   }
 
-  void iterate() {
+  void remember() {
+    if (smooth()) std::copy_n(activations_.data(), activations_.size(), past_.data());
+  }
+
+  void iterate(double* read = nullptr) {
+    remember();
     parallel_for(blocks_, 1, [&](std::size_t begin, std::size_t end) {
       for (std::size_t b = begin; b < end; ++b) {
         const std::size_t first = b * tiles_ / blocks_, last = (b + 1) * tiles_ / blocks_;
         for (std::size_t i = first; i < last; ++i) {
-          if (options_.update_h) kernels_.update_activations(shape_, rule_, dictionary(), tile(i), 1, nullptr, scratch());
+          if (options_.update_h) kernels_.update_activations(shape_, rule_, dictionary(), tile(i), 1, nullptr, read ? read + 2 * i : nullptr, scratch());
           kernels_.accumulate(shape_, rule_, dictionary(), tile(i), i == first, sums(b), scratch());
         }
       }
@@ -272,6 +286,59 @@ class Factorization {
         kernels_.update_dictionary(shape_, rule_, f, total, panels_.data(), rows_.data(), scratch());
       }
     });
+    summarize();
+  }
+
+  // An accelerated iteration: see nmf_momentum.hpp.
+  void leap(std::size_t i) {
+    T *h = activations_.data(), *w = panels_.data();
+    const double momentum = momentum_.momentum(), stride = momentum_.stride();
+    if (i == 0) moving_h_.keep_left(h), moving_w_.keep_left(w);
+    if (momentum_.moves()) {
+      moving_h_.extrapolate(kernels_, rule_, h, momentum, stride);
+      moving_w_.extrapolate(kernels_, rule_, w, momentum, stride);
+      if (options_.update_w) copy_rows();
+    }
+    moving_h_.keep_read(h);
+    moving_w_.keep_read(w);
+    // The update of H meets the cost on its way, but for beta 2, where it has no model.
+    const bool on_the_way = options_.update_h && rule_.kind != NmfKind::euclidean;
+    double cost = on_the_way ? dictionary_penalty() : current_cost().total;
+    if (on_the_way) {
+      std::vector<double> read(2 * tiles_);
+      step(i, read.data());
+      for (const double part : read) cost += part;
+      cost /= std::pow(scale_, options_.beta);
+    }
+    if (!momentum_.accept(cost)) {
+      moving_h_.restore(h);
+      moving_w_.restore(w);
+      if (options_.update_w) copy_rows();
+      return;
+    }
+    if (costs_ != nullptr) fill_costs(i, cost);
+    if (!on_the_way) step(i, nullptr);
+  }
+
+  void step(std::size_t i, double* read) {
+    if (options_.update_w) iterate(read);
+    else iterate_activations(i, 1, read);
+  }
+
+  // The cost of the factors after all iterations before `end` that are not known yet.
+  void fill_costs(std::size_t end, double cost) {
+    std::fill(costs_ + known_, costs_ + end, cost);
+    known_ = end;
+  }
+
+  // The other layout of W, and what follows from it, after a change of the panels.
+  void copy_rows() {
+    for (std::size_t begin = 0; begin < shape_.freq_stride; begin += kernels_.panel) {
+      const std::size_t width = std::min(kernels_.panel, shape_.freq_stride - begin);
+      const T* panel = panels_.data() + begin * shape_.rank;
+      for (std::size_t f = 0; f < width; ++f)
+        for (std::size_t k = 0; k < shape_.rank; ++k) rows_[(begin + f) * shape_.rank_stride + k] = panel[k * width + f];
+    }
     summarize();
   }
 
@@ -315,6 +382,9 @@ class Factorization {
   NmfShape<T> shape_;
   NmfRule<T> rule_;
   AlignedBuffer<T> activations_, past_, panels_, rows_, sums_, gram_, partial_;
+  MovingFactor<T> moving_w_, moving_h_;  // accelerated: of the factors that are learnt
+  Momentum momentum_;
+  std::size_t known_ = 0;  // accelerated: iterations whose costs are known
   Cost last_{0, 0};
 };
 

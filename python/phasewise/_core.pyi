@@ -28,6 +28,7 @@ class NmfOptions:
     l2_w: float
     l2_h: float
     smooth_h: float
+    accelerate: bool
     guard_l2: bool
 
 class Padding:

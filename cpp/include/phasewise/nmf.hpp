@@ -17,6 +17,7 @@ struct NmfOptions {
   double l1_w = 0, l1_h = 0;  // weights of sum(W), sum(H)
   double l2_w = 0, l2_h = 0;  // weights of sum(W^2) / 2, sum(H^2) / 2
   double smooth_h = 0;        // weight of the squared changes of H from frame to frame
+  bool accelerate = false;    // extrapolate the factors between iterations, as long as that lowers the cost
   bool guard_l2 = true;       // false: scikit-learn's step, which is longer for beta < 2 but may raise the cost where l2 > 0
 };
 
@@ -27,7 +28,8 @@ struct NmfBatch {
   const T* v;        // (batch, frames, freq)
   T* w;              // (batch, freq, rank): start, then result
   T* h;              // (batch, frames, rank): start, then result
-  double* costs;     // (batch, iterations) penalised cost after each iteration, or nullptr
+  double* costs;     // (batch, iterations) penalised cost after each iteration (accelerated: of the factors that the next
+                     // one reads), or nullptr
   std::size_t* done;  // (batch) iterations made
   // Weights of the entries, freq values for every frame, or nullptr. Frames and matrices are these distances apart, 0 where
   // they share them. V is not looked at where they are 0.

@@ -108,10 +108,24 @@ void add(const T* a, const T* b, T* out, std::size_t n) {
   for (std::size_t i = 0; i < n; i += V::lanes) (V::load(a + i) + V::load(b + i)).store(out + i);
 }
 
+// Not below `tiny`, where an entry would die for good.
+template <class T>
+void extrapolate(const NmfRule<T>& rule, T* now, T* before, const T* read, T momentum, T stride, std::size_t n) {
+  using V = Lanes<T>;
+  const FlushSubnormals mode;
+  const V tiny = V::broadcast(T(1) / rule.most), m = V::broadcast(momentum), s = V::broadcast(stride);
+  const auto ratio = [&](V x, V from) { return clamp(select_positive(from - tiny, x / max(from, tiny), constant<V>(1)), 0.1, 10); };
+  for (std::size_t i = 0; i < n; i += V::lanes) {
+    const V x = V::load(now + i), y = x * pow(ratio(x, V::load(before + i)), m) * pow(ratio(x, V::load(read + i)), s);
+    x.store(before + i);
+    max(min(y, V::broadcast(rule.factor_limit)), min(x, tiny)).store(now + i);
+  }
+}
+
 template <class T>
 constexpr NmfKernels<T> nmf_kernels() {
   return {panel_width<T>, native_lanes<T>, tile_frames, scratch_size<T>, update_activations<T>, accumulate<T>, update_dictionary<T>,
-          cost<T>, add<T>};
+          cost<T>, add<T>, extrapolate<T>};
 }
 
 }  // namespace

@@ -79,10 +79,37 @@ void chunk_ratios(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTil
   }
 }
 
+// Divergence of the tile from the model of a chunk.
+template <class T>
+double chunk_divergence(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, std::size_t begin, const T* chunk) {
+  using V = Lanes<T>;
+  const std::size_t end = begin + chunk_width<T> < shape.freq ? begin + chunk_width<T> : shape.freq;
+  double total = 0;
+  for (std::size_t t = 0; t < tile.frames; ++t) {
+    const T* v = tile.v + t * shape.freq;
+    const T* weights = tile.weights == nullptr ? nullptr : tile.weights + t * tile.weights_frame;
+    const T* model = chunk + t * chunk_width<T> - begin;
+    V terms = V::zero();
+    for (std::size_t f = begin; f < end; f += V::lanes) {
+      // Lanes beyond the last frequency compare one with one.
+      V x = load_some<V>(v + f, end - f, T(1) / rule.scale) * V::broadcast(rule.scale);
+      const V weight = weights != nullptr ? load_some<V>(weights + f, end - f, T(0)) : constant<V>(1);
+      if (weights != nullptr) x = select_positive(weight, x, V::zero());
+      x = max(x, V::broadcast(rule.data_floor));
+      const V y = min(max(load_some<V>(model + f, end - f, T(1)), V::broadcast(rule.model_floor)), V::broadcast(rule.model_limit));
+      terms = fma(weight, divergence_terms(x, y, rule.beta), terms);
+    }
+    total += static_cast<double>(sum(terms));
+  }
+  return total;
+}
+
 // ---- activations ----------------------------------------------------------------------------------------------------
+// divergence (optional) receives that of the activations before their update.
 template <NmfKind Kind, class T>
 void gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile,
-                        const Workspace<T>& work) {
+                        const Workspace<T>& work, double* divergence) {
+  if (divergence != nullptr) *divergence = 0;
   with_rank_lanes<T>(shape.rank_lanes, [&](auto lanes) {
     using V = decltype(lanes);
     const std::size_t r = shape.rank_stride;
@@ -92,6 +119,7 @@ void gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
     for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>) {
       const std::size_t width = width_of(shape, begin, chunk_width<T>), valid = begin + width <= shape.freq ? width : shape.freq - begin;
       model_chunk(shape, w.panels, tile, begin, work.ratio);
+      if (divergence != nullptr) *divergence += chunk_divergence(shape, rule, tile, begin, work.ratio);
       chunk_ratios<Kind>(shape, rule, tile, begin, work);
       const MatrixView<const T> ratio{work.ratio, chunk_width<T>, 1}, power{work.power, chunk_width<T>, 1};
       product<V, true>(tile.frames, valid, r, ratio, w.rows + begin * r, r, work.numerator, r);
@@ -101,10 +129,10 @@ void gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
 }
 
 template <class T>
-double penalty(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile) {
+double penalty(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, const T* activations) {
   double sum = 0, squares = 0, changes = 0;
   for (std::size_t t = 0; t < tile.frames; ++t) {
-    const T* h = tile.h + t * shape.rank_stride;
+    const T* h = activations + t * shape.rank_stride;
     for (std::size_t k = 0; k < shape.rank; ++k) {
       const double x = static_cast<double>(h[k]);
       sum += x;
@@ -121,32 +149,14 @@ double penalty(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T
 
 template <class T>
 void cost(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile, double* result, T* scratch) {
-  using V = Lanes<T>;
   const FlushSubnormals mode;
   const Workspace<T> work(shape, scratch);
-  double total = 0;
+  result[0] = 0;
   for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>) {
-    const std::size_t end = begin + chunk_width<T> < shape.freq ? begin + chunk_width<T> : shape.freq;
     model_chunk(shape, w.panels, tile, begin, work.ratio);
-    for (std::size_t t = 0; t < tile.frames; ++t) {
-      const T* v = tile.v + t * shape.freq;
-      const T* weights = tile.weights == nullptr ? nullptr : tile.weights + t * tile.weights_frame;
-      const T* model = work.ratio + t * chunk_width<T> - begin;
-      V terms = V::zero();
-      for (std::size_t f = begin; f < end; f += V::lanes) {
-        // Lanes beyond the last frequency compare one with one.
-        V x = load_some<V>(v + f, end - f, T(1) / rule.scale) * V::broadcast(rule.scale);
-        const V weight = weights != nullptr ? load_some<V>(weights + f, end - f, T(0)) : constant<V>(1);
-        if (weights != nullptr) x = select_positive(weight, x, V::zero());
-        x = max(x, V::broadcast(rule.data_floor));
-        const V y = min(max(load_some<V>(model + f, end - f, T(1)), V::broadcast(rule.model_floor)), V::broadcast(rule.model_limit));
-        terms = fma(weight, divergence_terms(x, y, rule.beta), terms);
-      }
-      total += static_cast<double>(sum(terms));
-    }
+    result[0] += chunk_divergence(shape, rule, tile, begin, work.ratio);
   }
-  result[0] = total;
-  result[1] = penalty(shape, rule, tile);
+  result[1] = penalty(shape, rule, tile, tile.h);
 }
 
 // One step of the activations of a frame. With smoothness, neighbours pull at them and stiffen them: see the numpy twin.
@@ -176,13 +186,15 @@ PW_INLINE void step_frame(const NmfShape<T>& shape, const NmfRule<T>& rule, cons
 
 template <class T>
 void update_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile,
-                        std::size_t iterations, double* costs, T* scratch) {
+                        std::size_t iterations, double* costs, double* read, T* scratch) {
   const FlushSubnormals mode;
   const Workspace<T> work(shape, scratch);
   const std::size_t r = shape.rank_stride;
   with_rank_lanes<T>(shape.rank_lanes, [&](auto lanes) {
     using V = decltype(lanes);
     for (std::size_t i = 0; i < iterations; ++i) {
+      // Neighbouring tiles may have moved on; what they were is among the past.
+      if (read != nullptr) read[1] = penalty(shape, rule, tile, rule.smooth_h > 0 ? tile.past : tile.h);
       if (rule.kind == NmfKind::euclidean) {
         if (i == 0) {  // W^T V does not change with H
           product<V, false>(tile.frames, shape.freq, r, MatrixView<const T>{tile.v, shape.freq, 1}, w.rows, r,
@@ -190,9 +202,9 @@ void update_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
         }
         product<V, false>(tile.frames, shape.rank, r, activations<T>(shape, tile.h), w.gram, r, work.denominator, r);
       } else if (rule.kind == NmfKind::kullback_leibler) {
-        gather_activations<NmfKind::kullback_leibler>(shape, rule, w, tile, work);
+        gather_activations<NmfKind::kullback_leibler>(shape, rule, w, tile, work, read);
       } else {
-        gather_activations<NmfKind::general>(shape, rule, w, tile, work);
+        gather_activations<NmfKind::general>(shape, rule, w, tile, work, read);
       }
       const T scale = rule.kind == NmfKind::euclidean ? rule.scale : T(1);
       for (std::size_t t = 0; t < tile.frames; ++t)

@@ -34,6 +34,7 @@ def nmf(
     l2_H: float = 0.0,
     smooth_H: float = 0.0,
     weights: ArrayLike | None = None,
+    accelerate: bool = False,
     rng: Any = None,
     return_cost: bool = False,
     callback: Callable[[float], Any] | None = None,
@@ -83,6 +84,9 @@ def nmf(
     weights : array that broadcasts to V, nonnegative and finite, optional
         Weights of the entries in the divergence: 0 for missing ones, whose values in V do not matter (finite
         as they must be). Each iteration then costs what it does for a general `beta`.
+    accelerate : bool
+        Extrapolate W and H between the iterations as in an optimised gradient method [3]_, and fall back
+        where that raises the cost [4]_: far fewer iterations to a given cost. See Notes.
     rng : None, int or numpy Generator
         Source of the random numbers of `init`.
     return_cost : bool
@@ -99,7 +103,8 @@ def nmf(
     cost : ndarray of float64, shape (..., iterations)
         Only with `return_cost`: weighted divergence plus penalties. It never increases, for any `beta`,
         unless penalties press the model below 1e-12 of the greatest value of V, where it is held. A matrix of
-        a batch that stops before the others repeats its last value.
+        a batch that stops before the others repeats its last value. With `accelerate`, the cost of the
+        factors that the next iteration starts from, and in the end that of the result.
 
     Raises
     ------
@@ -116,6 +121,12 @@ def nmf(
     zero stays zero (but for `smooth_H` with beta 1, where neighbours can revive it). Quadratic penalties
     shorten the steps for ``beta < 2``, but for beta 1, where each entry's surrogate is minimised exactly.
 
+    `accelerate` reads each iteration's factors extrapolated: each entry x becomes ``x (x / x')**m (x /
+    z)**s``, x' being what the last but one iteration left and z what the last one read; m grows from 0 to 0.8
+    and s from 1 to 1.5. If the factors read cost more than those before them, the iteration is undone but
+    counted, and m and s start again. An iteration takes 10 to 20 % longer (60 % for beta 2), and the memory is
+    that of two more copies of both factors.
+
     References
     ----------
     .. [1] C. Fevotte and J. Idier, "Algorithms for nonnegative matrix factorization with the
@@ -123,6 +134,10 @@ def nmf(
        Neural Computation 23(9), 2011.
     .. [2] C. Boutsidis and E. Gallopoulos, "SVD based initialization: a head start for nonnegative matrix
        factorization", Pattern Recognition 41(4), 2008.
+    .. [3] D. Kim and J. A. Fessler, "Optimized first-order methods for smooth convex minimization",
+       Mathematical Programming 159, 2016.
+    .. [4] B. O'Donoghue and E. Candes, "Adaptive restart for accelerated gradient schemes", Foundations of
+       Computational Mathematics 15, 2015.
     """
     data = magnitudes("V", V)
     if data.size == 0:
@@ -138,6 +153,7 @@ def nmf(
     options.l2_w = number("l2_W", l2_W, minimum=0)
     options.l2_h = number("l2_H", l2_H, minimum=0)
     options.smooth_h = number("smooth_H", smooth_H, minimum=0)
+    options.accelerate = bool(accelerate)
     learnt = _columns(update_W, rank)
     options.update_w, options.update_h = bool(learnt.any()), bool(update_H)
     fixed = None if learnt.all() or not learnt.any() else ~learnt

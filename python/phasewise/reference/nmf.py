@@ -27,17 +27,30 @@ for :math:`\beta \le 2`, else :math:`\gamma`.
 Each iteration updates H, then W. Fitted on the transposed matrix, scikit-learn's "mu" solver takes the same
 steps.
 
-Paper: Fevotte & Idier, "Algorithms for nonnegative matrix factorization with the beta-divergence", 2011.
+Accelerated, an iteration reads factors z, leaves x = U(z), and the next one reads
+
+.. math::
+    z_{+} = x \left(\frac{x}{x_{-}}\right)^m \left(\frac{x}{z}\right)^s
+
+entry by entry, :math:`x_{-}` being what the iteration before left: in the logarithms of the factors a step of
+the optimised gradient method, with the update in the place of the gradient step. U never raises the cost, so
+the cost of x is at most that of z. Where z costs more than the z before it, the iteration is undone, the next
+one reads x itself, and m and s grow anew: neither the costs of the z read nor that of the result rise.
+
+Papers: Fevotte & Idier, "Algorithms for nonnegative matrix factorization with the beta-divergence", 2011;
+Kim & Fessler, "Optimized first-order methods for smooth convex minimization", 2016; O'Donoghue & Candes,
+"Adaptive restart for accelerated gradient schemes", 2015.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["divergence", "exponent", "nmf", "step"]
+__all__ = ["accelerated", "divergence", "exponent", "nmf", "step"]
 
 Array = NDArray[Any]
 
@@ -45,6 +58,8 @@ Array = NDArray[Any]
 MODEL_FLOOR = 1e-12
 # For beta <= 0 the divergence of an exact zero is infinite: zeros of V count as this share of its mean.
 DATA_FLOOR = 1e-10
+# Extrapolation takes no entry below it.
+TINY = 1e-200
 
 
 def exponent(beta: float, quadratic: bool = False) -> float:
@@ -102,12 +117,14 @@ def nmf(
     l2_H: float = 0.0,
     smooth_H: float = 0.0,
     weights: Any = 1.0,
+    accelerate: bool = False,
 ) -> tuple[Array, Array, Array]:
     """Factorise ``V`` (..., freq, frames) as ``W`` (..., freq, K) times ``H`` (..., K, frames).
 
     ``update_W`` may be an array of K bools, one per column. ``weights`` broadcast to V; V is not looked at
     where they are 0. Missing factors start from uniform values whose product has the mean of ``V``. Returns
-    W, H and the penalised cost after each iteration, ``(..., n_iter)``.
+    W, H and the penalised cost after each iteration, ``(..., n_iter)``; accelerated, that of the factors
+    which the next one reads, and of the result.
     """
     V = np.asarray(V, dtype=np.float64)
     M = np.broadcast_to(np.asarray(weights, dtype=np.float64), V.shape)
@@ -130,7 +147,7 @@ def nmf(
     neighbours[0] -= 1
     neighbours[-1] -= 1
 
-    for i in range(n_iter):
+    def update(W: Array, H: Array) -> tuple[Array, Array]:
         if update_H:
             model, Wt = np.maximum(W @ H, floor), W.swapaxes(-1, -2)
             both = neighbours * H
@@ -142,7 +159,61 @@ def nmf(
             model, Ht = np.maximum(W @ H, floor), H.swapaxes(-1, -2)
             p, q = (M * V * model ** (beta - 2)) @ Ht, (M * model ** (beta - 1)) @ Ht + l1_W
             W = np.where(update_W, step(W, p, q, beta, l2_W, 0.0), W)
+        return W, H
+
+    def total(W: Array, H: Array) -> Array:
         terms = l1_W * W + l2_W / 2 * W**2, l1_H * H + l2_H / 2 * H**2, smooth_H * np.diff(H, axis=-1) ** 2
         penalty = sum(term.sum(axis=(-2, -1)) for term in terms)
-        costs[..., i] = divergence(V, np.maximum(W @ H, floor), beta, M) + penalty
+        return np.asarray(divergence(V, np.maximum(W @ H, floor), beta, M) + penalty)
+
+    if accelerate:
+        return accelerated(update, total, W, H, n_iter)
+    for i in range(n_iter):
+        W, H = update(W, H)
+        costs[..., i] = total(W, H)
     return W, H, costs
+
+
+def accelerated(
+    update: Callable[[Array, Array], tuple[Array, Array]],
+    total: Callable[[Array, Array], Array],
+    W: Array,
+    H: Array,
+    n_iter: int,
+) -> tuple[Array, Array, Array]:
+    """Make ``n_iter`` updates that read extrapolated factors, each matrix of a batch for itself.
+
+    ``update(W, H)`` must not raise ``total(W, H)``. Returns W, H and the costs, as `nmf`.
+    """
+    now = left = read = (W, H)
+    batch = total(W, H).shape
+    steps, bound, moved = np.zeros(batch, int), np.full(batch, np.inf), np.zeros(batch, bool)
+    costs = np.full((*batch, n_iter + 1), np.nan)  # of the start, and after each iteration
+    for i in range(n_iter):
+        m = np.where(steps > 0, np.minimum(0.3 + 0.05 * steps, 0.8), 0.0)
+        s = np.where(moved, np.minimum(1 + 0.05 * steps, 1.5), 0.0)
+        new = [_extrapolate(*factors, m, s) for factors in zip(now, left, read, strict=True)]
+        left, read = now, (new[0], new[1])
+        cost = total(*read)
+        stands = ~moved | (cost <= bound)
+        costs[..., i] = np.where(stands, cost, np.nan)
+        kept = stands[..., None, None]
+        W, H = (np.where(kept, x, old) for x, old in zip(update(*read), left, strict=True))
+        now = W, H
+        bound, steps = np.where(stands, cost, bound), np.where(stands & moved, steps + 1, 0)
+        moved = stands
+    costs[..., n_iter] = total(*now)
+    for i in reversed(range(n_iter)):  # an iteration that was undone changed nothing
+        costs[..., i] = np.where(np.isnan(costs[..., i]), costs[..., i + 1], costs[..., i])
+    return *now, costs[..., 1:]
+
+
+def _extrapolate(x: Array, left: Array, read: Array, momentum: Array, stride: Array) -> Array:
+    """Return ``x (x / left)^momentum (x / read)^stride`` with ratios of at most 10; zeros stay zero."""
+
+    def power(start: Array, exponent: Array) -> Array:
+        ratio = np.where(start > TINY, x / np.maximum(start, TINY), 1.0)
+        return np.asarray(np.clip(ratio, 0.1, 10.0) ** exponent[..., None, None])
+
+    # Not below TINY, where an entry would die for good.
+    return np.maximum(x * power(left, momentum) * power(read, stride), np.minimum(x, TINY))

@@ -79,9 +79,10 @@ struct NmfKernels {
   // scalars of scratch that every function below needs, 64-byte aligned
   std::size_t (*scratch)(const NmfShape<T>&);
   // `iterations` updates of the activations of a tile (one, if they are to be smooth); costs (optional) receives the
-  // divergence and the penalty of H after each, two values an iteration
+  // divergence and the penalty of H after each, two values an iteration; read (optional, not euclidean) receives the same
+  // for the activations that the last one reads
   void (*update_activations)(const NmfShape<T>&, const NmfRule<T>&, const NmfDictionary<T>&, const NmfTile<T>&,
-                             std::size_t iterations, double* costs, T* scratch);
+                             std::size_t iterations, double* costs, double* read, T* scratch);
   // adds (or, first, writes) what a tile contributes to the update of the dictionary
   void (*accumulate)(const NmfShape<T>&, const NmfRule<T>&, const NmfDictionary<T>&, const NmfTile<T>&, bool first,
                      const NmfSums<T>&, T* scratch);
@@ -92,6 +93,8 @@ struct NmfKernels {
   void (*cost)(const NmfShape<T>&, const NmfRule<T>&, const NmfDictionary<T>&, const NmfTile<T>&, double* cost, T* scratch);
   // out = a + b, n a multiple of lanes
   void (*add)(const T* a, const T* b, T* out, std::size_t n);
+  // now, before = now (now / before)^momentum (now / read)^stride, now; n a multiple of lanes. Zeros stay zero.
+  void (*extrapolate)(const NmfRule<T>&, T* now, T* before, const T* read, T momentum, T stride, std::size_t n);
 };
 
 }  // namespace phasewise
