@@ -301,9 +301,11 @@ class Factorization {
     }
     moving_h_.keep_read(h);
     moving_w_.keep_read(w);
-    // The update of H meets the cost on its way, but for beta 2, where it has no model.
-    const bool on_the_way = options_.update_h && rule_.kind != NmfKind::euclidean;
-    double cost = on_the_way ? dictionary_penalty() : current_cost().total;
+    // The update of H meets the cost on its way: for beta 2 without a model, good enough for the guard.
+    const bool on_the_way = options_.update_h;
+    const bool ask = !on_the_way || (costs_ != nullptr && rule_.kind == NmfKind::euclidean);
+    const double exact = ask ? current_cost().total : 0;
+    double cost = on_the_way ? dictionary_penalty() : exact;
     if (on_the_way) {
       std::vector<double> read(2 * tiles_);
       step(i, read.data());
@@ -316,7 +318,7 @@ class Factorization {
       if (options_.update_w) copy_rows();
       return;
     }
-    if (costs_ != nullptr) fill_costs(i, cost);
+    if (costs_ != nullptr) fill_costs(i, ask ? exact : cost);
     if (!on_the_way) step(i, nullptr);
   }
 

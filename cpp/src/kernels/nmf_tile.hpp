@@ -159,6 +159,27 @@ void cost(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<
   result[1] = penalty(shape, rule, tile, tile.h);
 }
 
+// Half the squared distance of the tile from the model, from the products that the update needs: W^T V and W^T W H.
+template <class T>
+double euclidean_divergence(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, const Workspace<T>& work) {
+  using V = Lanes<T>;
+  double squares = 0, cross = 0, model = 0;
+  for (std::size_t t = 0; t < tile.frames; ++t) {
+    V sums = V::zero();
+    for (std::size_t f = 0; f < shape.freq; f += V::lanes) {
+      const V x = load_some<V>(tile.v + t * shape.freq + f, shape.freq - f, T(0)) * V::broadcast(rule.scale);
+      sums = fma(x, x, sums);
+    }
+    squares += static_cast<double>(sum(sums));
+    const std::size_t row = t * shape.rank_stride;
+    for (std::size_t k = row; k < row + shape.rank; ++k) {
+      cross += static_cast<double>(tile.h[k]) * static_cast<double>(work.numerator[k]);
+      model += static_cast<double>(tile.h[k]) * static_cast<double>(work.denominator[k]);
+    }
+  }
+  return 0.5 * (squares + model) - static_cast<double>(rule.scale) * cross;
+}
+
 // One step of the activations of a frame. With smoothness, neighbours pull at them and stiffen them: see the numpy twin.
 template <class V, class T>
 PW_INLINE void step_frame(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, std::size_t t, const T* numerators,
@@ -201,6 +222,7 @@ void update_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
                             work.numerator, r);
         }
         product<V, false>(tile.frames, shape.rank, r, activations<T>(shape, tile.h), w.gram, r, work.denominator, r);
+        if (read != nullptr) read[0] = euclidean_divergence(shape, rule, tile, work);
       } else if (rule.kind == NmfKind::kullback_leibler) {
         gather_activations<NmfKind::kullback_leibler>(shape, rule, w, tile, work, read);
       } else {

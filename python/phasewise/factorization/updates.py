@@ -124,8 +124,8 @@ def nmf(
     `accelerate` reads each iteration's factors extrapolated: each entry x becomes ``x (x / x')**m (x /
     z)**s``, x' being what the last but one iteration left and z what the last one read; m grows from 0 to 0.8
     and s from 1 to 1.5. If the factors read cost more than those before them, the iteration is undone but
-    counted, and m and s start again. An iteration takes 10 to 20 % longer (60 % for beta 2), and the memory is
-    that of two more copies of both factors.
+    counted, and m and s start again. Costs a logarithm or power per entry of V and iteration, or little for
+    beta 2, and the memory of two more copies of both factors.
 
     References
     ----------

@@ -216,4 +216,4 @@ def _extrapolate(x: Array, left: Array, read: Array, momentum: Array, stride: Ar
         return np.asarray(np.clip(ratio, 0.1, 10.0) ** exponent[..., None, None])
 
     # Not below TINY, where an entry would die for good.
-    return np.maximum(x * power(left, momentum) * power(read, stride), np.minimum(x, TINY))
+    return np.asarray(np.maximum(x * power(left, momentum) * power(read, stride), np.minimum(x, TINY)))

@@ -79,8 +79,8 @@ struct NmfKernels {
   // scalars of scratch that every function below needs, 64-byte aligned
   std::size_t (*scratch)(const NmfShape<T>&);
   // `iterations` updates of the activations of a tile (one, if they are to be smooth); costs (optional) receives the
-  // divergence and the penalty of H after each, two values an iteration; read (optional, not euclidean) receives the same
-  // for the activations that the last one reads
+  // divergence and the penalty of H after each, two values an iteration; read (optional) receives the same for the
+  // activations that the last one reads (euclidean: from the products of the update, rounded as the squares of V are)
   void (*update_activations)(const NmfShape<T>&, const NmfRule<T>&, const NmfDictionary<T>&, const NmfTile<T>&,
                              std::size_t iterations, double* costs, double* read, T* scratch);
   // adds (or, first, writes) what a tile contributes to the update of the dictionary
