@@ -262,7 +262,8 @@ class Factorization {
       for (std::size_t b = begin; b < end; ++b) {
         const std::size_t first = b * tiles_ / blocks_, last = (b + 1) * tiles_ / blocks_;
         for (std::size_t i = first; i < last; ++i) {
-          if (options_.update_h) kernels_.update_activations(shape_, rule_, dictionary(), tile(i), 1, nullptr, read ? read + 2 * i : nullptr, scratch());
+          if (options_.update_h)
+            kernels_.update_activations(shape_, rule_, dictionary(), tile(i), 1, nullptr, read ? read + 2 * i : nullptr, scratch());
           kernels_.accumulate(shape_, rule_, dictionary(), tile(i), i == first, sums(b), scratch());
         }
       }

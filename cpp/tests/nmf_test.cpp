@@ -52,11 +52,12 @@ struct Case {
     return result;
   }
 
-  void check(double beta, bool update_w, double penalty, bool weighted, bool weights_shared) const {
+  void check(double beta, bool update_w, double penalty, bool weighted, bool weights_shared, bool accelerate) const {
     NmfOptions options;
     options.beta = beta;
-    options.iterations = 5;
+    options.iterations = 7;
     options.update_w = update_w;
+    options.accelerate = accelerate;
     options.l1_h = options.l2_w = 0.1 * penalty;
     options.smooth_h = penalty;
     const Result one = run(options, weighted, weights_shared, 1), two = run(options, weighted, weights_shared, 2);
@@ -71,11 +72,12 @@ struct Case {
   void check_all() const {
     for (const double beta : {0.0, 0.5, 1.0, 2.0})
       for (const double penalty : {0.0, 0.5})
-        for (const bool update_w : {true, false}) {
-          check(beta, update_w, penalty, false, false);
-          check(beta, update_w, penalty, true, false);
-          check(beta, update_w, penalty, true, true);
-        }
+        for (const bool update_w : {true, false})
+          for (const bool accelerate : {false, true}) {
+            check(beta, update_w, penalty, false, false, accelerate);
+            check(beta, update_w, penalty, true, false, accelerate);
+            check(beta, update_w, penalty, true, true, accelerate);
+          }
   }
 };
 
