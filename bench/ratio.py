@@ -29,6 +29,7 @@ def run(job: Job, rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in job.contenders}
     for _ in range(rounds):
         for name, function in job.contenders.items():
+            time.sleep(0.005)  # the threads of the contender before may still spin
             start = time.perf_counter()
             answer = function()
             times[name].append(time.perf_counter() - start)
