@@ -21,15 +21,15 @@ from typing import Any
 from jobs import BEST_PEER, OURS, Job, all_jobs, keep_pages, set_threads
 
 
-def run(job: Job, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of every round by contender, after checking all answers."""
+def run(job: Job, rounds: int, pause: float) -> dict[str, list[float]]:
+    """Return the seconds of every round by contender, with pauses before, after checking all answers."""
     ours = job.contenders[OURS]()
     for name, function in job.contenders.items():
         job.check(name, function(), ours)
     times: dict[str, list[float]] = {name: [] for name in job.contenders}
     for _ in range(rounds):
         for name, function in job.contenders.items():
-            time.sleep(0.005)  # the threads of the contender before may still spin
+            time.sleep(pause)
             start = time.perf_counter()
             answer = function()
             times[name].append(time.perf_counter() - start)
@@ -86,12 +86,14 @@ def main() -> None:
     print(f"{processor}, isa {info['isa']}, {arguments.threads} thread(s), {info['compiler']}")
     print(f"{'job':42} {'contender':20} {'median ms':>10} {'min ms':>9} {'ratio':>6} {'by min':>6}  target")
     table: list[dict[str, Any]] = []
+    # Threads of the contender before may still spin on the second core.
+    pause = 0.005 if arguments.threads > 1 else 0.0
     wanted = [word.strip() for word in arguments.jobs.split(",") if word.strip()]
     for make in all_jobs(arguments.threads):
         job = make()
         if wanted and not any(word in job.name for word in wanted):
             continue
-        for row in rows(job, run(job, arguments.rounds)):
+        for row in rows(job, run(job, arguments.rounds, pause)):
             table.append(row)
             goal = (
                 ""

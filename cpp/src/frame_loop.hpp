@@ -35,7 +35,7 @@ bool for_each_frame(const StftPlan<T>& plan, std::size_t batch, std::size_t fram
     }
     if (streaming) kernels.stream_fence();
     if (!good) finite.store(false, std::memory_order_relaxed);
-  });
+  }, 8);
   return finite.load();
 }
 

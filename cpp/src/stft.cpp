@@ -86,7 +86,7 @@ bool StftPlan<T>::synthesize(const Spectra<T>& spectra, std::size_t length, T* s
       begin = stop;
     }
     if (!good) finite.store(false, std::memory_order_relaxed);
-  });
+  }, 4);
   return finite.load();
 }
 

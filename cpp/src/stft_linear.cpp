@@ -75,7 +75,7 @@ bool StftPlan<T>::project(const Spectra<T>& spectra, std::size_t length, T* out)
         finite.store(false, std::memory_order_relaxed);
       begin = stop;
     }
-  });
+  }, 4);
   return finite.load();
 }
 

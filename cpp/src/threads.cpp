@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -68,35 +69,42 @@ class Pool {
 
   int workers() const { return static_cast<int>(threads_.size()); }
 
-  void run(std::size_t count, int parts, const Body& body) {
+  // Cuts [0, count) into pieces that the calling thread and at most `helpers` workers take one after the other. A worker that
+  // wakes up too late finds nothing left and is not waited for.
+  void run(std::size_t count, std::size_t pieces, int helpers, const Body& body) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       body_ = &body;
       count_ = count;
-      parts_ = parts;
-      pending_ = parts - 1;
+      pieces_ = pieces;
+      helpers_ = helpers;
+      next_.store(0, std::memory_order_relaxed);
       error_ = nullptr;
+      open_ = true;
       ++generation_;
     }
     wake_.notify_all();
-    call(0);
+    take_pieces();
     std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return pending_ == 0; });
-    body_ = nullptr;
-    if (error_) std::rethrow_exception(error_);
+    open_ = false;
+    done_.wait(lock, [this] { return running_ == 0; });
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
-  void call(int part) {
-    const std::size_t n = static_cast<std::size_t>(parts_), p = static_cast<std::size_t>(part);
-    try {
-      inside_parallel = true;
-      (*body_)(count_ * p / n, count_ * (p + 1) / n);
-      inside_parallel = false;
-    } catch (...) {
-      inside_parallel = false;
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!error_) error_ = std::current_exception();
+  void take_pieces() {
+    for (;;) {
+      const std::size_t piece = next_.fetch_add(1, std::memory_order_relaxed);
+      if (piece >= pieces_) return;
+      try {
+        inside_parallel = true;
+        (*body_)(count_ * piece / pieces_, count_ * (piece + 1) / pieces_);
+        inside_parallel = false;
+      } catch (...) {
+        inside_parallel = false;
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
     }
   }
 
@@ -108,11 +116,12 @@ class Pool {
         wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
         if (stopping_) return;
         seen = generation_;
-        if (index + 1 >= parts_) continue;
+        if (!open_ || index >= helpers_) continue;
+        ++running_;
       }
-      call(index + 1);
+      take_pieces();
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (--pending_ == 0) done_.notify_one();
+      if (--running_ == 0) done_.notify_one();
     }
   }
 
@@ -120,10 +129,11 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   const Body* body_ = nullptr;
-  std::size_t count_ = 0;
-  int parts_ = 0, pending_ = 0;
+  std::size_t count_ = 0, pieces_ = 0;
+  std::atomic<std::size_t> next_{0};
+  int helpers_ = 0, running_ = 0;
   unsigned long generation_ = 0;
-  bool stopping_ = false;
+  bool open_ = false, stopping_ = false;
   std::exception_ptr error_;
 };
 
@@ -155,19 +165,20 @@ void set_num_threads(int n) {
   thread_setting().store(n, std::memory_order_relaxed);
 }
 
-void parallel_for(std::size_t count, std::size_t grain, const Body& body) {
+void parallel_for(std::size_t count, std::size_t grain, const Body& body, std::size_t pieces_per_thread) {
   if (count == 0) return;
   const std::size_t most = std::max<std::size_t>(1, count / std::max<std::size_t>(1, grain));
-  const int parts = static_cast<int>(std::min<std::size_t>(most, static_cast<std::size_t>(num_threads())));
-  if (parts > 1 && !inside_parallel) {
+  const std::size_t threads = std::min<std::size_t>(most, static_cast<std::size_t>(num_threads()));
+  if (threads > 1 && !inside_parallel) {
     Owner& o = owner();
     const std::unique_lock<std::mutex> busy(o.busy, std::try_to_lock);
     if (busy.owns_lock()) {
-      if (!o.pool || o.pool->workers() < parts - 1) {
+      const int helpers = static_cast<int>(threads) - 1;
+      if (!o.pool || o.pool->workers() < helpers) {
         o.pool.reset();
-        o.pool = std::make_unique<Pool>(parts - 1);
+        o.pool = std::make_unique<Pool>(helpers);
       }
-      o.pool->run(count, parts, body);
+      o.pool->run(count, std::min(most, threads * pieces_per_thread), helpers, body);
       return;
     }
   }

@@ -10,9 +10,11 @@ namespace phasewise {
 int num_threads();
 void set_num_threads(int n);  // throws std::invalid_argument unless n >= 1
 
-// Splits [0, count) into one contiguous range per thread and calls body(begin, end) on each; returns when all are done.
+// Splits [0, count) into contiguous ranges and calls body(begin, end) on each; returns when all are done. Threads take the
+// ranges as they become free: several per thread even out threads that start late.
 // The split never decides a result: every output element must have one owner and a fixed order of operations.
 // Ranges hold at least `grain` items. Calls from inside a body run serially. The first exception is rethrown.
-void parallel_for(std::size_t count, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& body);
+void parallel_for(std::size_t count, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& body,
+                  std::size_t pieces_per_thread = 1);
 
 }  // namespace phasewise
