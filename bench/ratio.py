@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import time
 from pathlib import Path
@@ -19,6 +20,10 @@ from statistics import median
 from typing import Any
 
 from jobs import BEST_PEER, OURS, Job, all_jobs, keep_pages, set_threads
+
+# Idle OpenMP threads of one contender would spin on the core that the next one needs. Read by the libraries.
+os.environ.setdefault("KMP_BLOCKTIME", "0")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def run(job: Job, rounds: int, pause: float) -> dict[str, list[float]]:
@@ -86,8 +91,7 @@ def main() -> None:
     print(f"{processor}, isa {info['isa']}, {arguments.threads} thread(s), {info['compiler']}")
     print(f"{'job':42} {'contender':20} {'median ms':>10} {'min ms':>9} {'ratio':>6} {'by min':>6}  target")
     table: list[dict[str, Any]] = []
-    # Threads of the contender before may still spin on the second core.
-    pause = 0.005 if arguments.threads > 1 else 0.0
+    pause = 0.002 if arguments.threads > 1 else 0.0  # for threads to fall asleep
     wanted = [word.strip() for word in arguments.jobs.split(",") if word.strip()]
     for make in all_jobs(arguments.threads):
         job = make()
