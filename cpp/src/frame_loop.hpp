@@ -1,4 +1,4 @@
-// The loop over the frames of a batch of signals that every analysis shares.
+// The loops that all transforms share: over the frames of a batch of signals, and over the samples of a batch of spectrograms.
 #pragma once
 
 #include <atomic>
@@ -36,6 +36,35 @@ bool for_each_frame(const StftPlan<T>& plan, std::size_t batch, std::size_t fram
     if (streaming) kernels.stream_fence();
     if (!good) finite.store(false, std::memory_order_relaxed);
   }, 8);
+  return finite.load();
+}
+
+// The loop over the samples of a batch of spectrograms that every synthesis shares. inverse(row, acc, fresh, scratch, memory) adds
+// the samples of one frame, as TransformKernels::inverse_add does, with `memory_size` scalars of memory of its own. Returns
+// whether one sample of every frame is finite: a bin that is not spoils them all.
+template <class T, class Inverse>
+bool overlap_add_all(const StftPlan<T>& plan, const Spectra<T>& spectra, std::size_t length, T* signal, std::size_t memory_size,
+                     Inverse&& inverse) {
+  const OverlapGain<T> gain = plan.gain(spectra.frames);
+  const std::size_t fft = plan.frame().scratch(), tile = std::max(plan.n_fft(), 16 * plan.hop()), tiles = (length + tile - 1) / tile;
+  std::atomic<bool> finite{true};
+  parallel_for(spectra.batch * tiles, 1, [&](std::size_t begin, std::size_t end) {
+    T* scratch = thread_scratch<T>(fft + memory_size + RowReader<T>::memory(spectra));
+    T* memory = scratch + fft;
+    RowReader<T> rows(spectra, memory + memory_size);
+    bool good = true;
+    while (begin < end) {
+      const std::size_t b = begin / tiles, stop = std::min(end, (b + 1) * tiles);
+      const std::size_t from = (begin - b * tiles) * tile, to = std::min(length, (stop - b * tiles) * tile);
+      overlap_add(plan, gain, spectra.frames, plan.lead() + from, plan.lead() + to, signal + b * length + from,
+                  [&](std::size_t t, T* acc, std::size_t fresh) {
+                    inverse(rows(b, t), acc, fresh, scratch, memory);
+                    good = std::isfinite(acc[plan.n_fft() - 1]) && good;
+                  });
+      begin = stop;
+    }
+    if (!good) finite.store(false, std::memory_order_relaxed);
+  }, 4);
   return finite.load();
 }
 

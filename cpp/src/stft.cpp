@@ -68,26 +68,9 @@ bool StftPlan<T>::analyze(const Signals<T>& signals, T* spectrum) const {
 
 template <class T>
 bool StftPlan<T>::synthesize(const Spectra<T>& spectra, std::size_t length, T* signal) const {
-  const OverlapGain<T> gain = this->gain(spectra.frames);
-  const std::size_t tile = std::max(n_fft(), 16 * hop_), tiles = (length + tile - 1) / tile;
-  std::atomic<bool> finite{true};
-  parallel_for(spectra.batch * tiles, 1, [&](std::size_t begin, std::size_t end) {
-    T* scratch = thread_scratch<T>(frame_.scratch() + RowReader<T>::memory(spectra));
-    RowReader<T> rows(spectra, scratch + frame_.scratch());
-    bool good = true;
-    while (begin < end) {
-      const std::size_t b = begin / tiles, stop = std::min(end, (b + 1) * tiles);
-      const std::size_t from = (begin - b * tiles) * tile, to = std::min(length, (stop - b * tiles) * tile);
-      overlap_add(*this, gain, spectra.frames, lead() + from, lead() + to, signal + b * length + from,
-                  [&](std::size_t t, T* acc, std::size_t fresh) {
-                    frame_.kernels().inverse_add(frame_.view(), rows(b, t), acc, fresh, scratch);
-                    good = good && std::isfinite(acc[n_fft() - 1]);  // a bin that is not finite spoils all samples
-                  });
-      begin = stop;
-    }
-    if (!good) finite.store(false, std::memory_order_relaxed);
-  }, 4);
-  return finite.load();
+  return overlap_add_all(*this, spectra, length, signal, 0, [&](const T* row, T* acc, std::size_t fresh, T* scratch, T*) {
+    frame_.kernels().inverse_add(frame_.view(), row, acc, fresh, scratch);
+  });
 }
 
 template class StftPlan<float>;

@@ -28,38 +28,24 @@ bool StftPlan<T>::analyze_two_sided(const Signals<T>& signals, T* spectrum) cons
 
 template <class T>
 bool StftPlan<T>::synthesize_two_sided(const Spectra<T>& spectra, std::size_t length, T* signal) const {
-  const OverlapGain<T> gain = this->gain(spectra.frames);
   const TransformKernels<T>& kernels = frame_.kernels();
-  const std::size_t width = 2 * bins(), fft = frame_.scratch();
-  AlignedBuffer<T> parts(2 * spectra.batch * length);
-  std::atomic<bool> finite{true};
+  const std::size_t samples = spectra.batch * length;
+  AlignedBuffer<T> parts(2 * samples);
+  bool finite = true;
   for (int part = 0; part < 2; ++part) {
-    T* x = parts.data() + static_cast<std::size_t>(part) * spectra.batch * length;
-    const std::size_t tile = std::max(n_fft(), 16 * hop_), tiles = (length + tile - 1) / tile;
-    parallel_for(spectra.batch * tiles, 1, [&](std::size_t begin, std::size_t end) {
-      T* scratch = thread_scratch<T>(fft + width + RowReader<T>::memory(spectra));
-      T* row = scratch + fft;
-      RowReader<T> rows(spectra, row + width);
-      bool good = true;
-      while (begin < end) {
-        const std::size_t b = begin / tiles, stop = std::min(end, (b + 1) * tiles);
-        const std::size_t from = (begin - b * tiles) * tile, to = std::min(length, (stop - b * tiles) * tile);
-        overlap_add(*this, gain, spectra.frames, lead() + from, lead() + to, x + b * length + from,
-                    [&](std::size_t t, T* acc, std::size_t fresh) {
-                      kernels.split_two_sided(frame_.view(), rows(b, t), part, row);
-                      kernels.inverse_add(frame_.view(), row, acc, fresh, scratch);
-                      good = good && std::isfinite(acc[n_fft() - 1]);
-                    });
-        begin = stop;
-      }
-      if (!good) finite.store(false, std::memory_order_relaxed);
-    });
+    const bool good = overlap_add_all(
+        *this, spectra, length, parts.data() + static_cast<std::size_t>(part) * samples, 2 * bins(),
+        [&](const T* row, T* acc, std::size_t fresh, T* scratch, T* half) {
+          kernels.split_two_sided(frame_.view(), row, part, half);
+          kernels.inverse_add(frame_.view(), half, acc, fresh, scratch);
+        });
+    finite = finite && good;
   }
-  for (std::size_t i = 0; i < spectra.batch * length; ++i) {
+  for (std::size_t i = 0; i < samples; ++i) {
     signal[2 * i] = parts[i];
-    signal[2 * i + 1] = parts[spectra.batch * length + i];
+    signal[2 * i + 1] = parts[samples + i];
   }
-  return finite.load();
+  return finite;
 }
 
 template bool StftPlan<float>::analyze_two_sided(const Signals<float>&, float*) const;

@@ -13,11 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from phasewise import _core
 from phasewise._arrays import COMPLEX_OF, REAL_OF, FrameMajor, aligned, flat, real_dtype, signal_memory
 from phasewise._framing import Framing, PadMode, framing
+from phasewise._inputs import (
+    check_bins,
+    check_samples,
+    filter_bank,
+    positive,
+    real_signal,
+    signal_array,
+)
 from phasewise._memory import empty
-from phasewise._validate import choice, complex_array, finite, floating_array, integer, number, real_array
+from phasewise._validate import choice, complex_array, finite, floating_array, integer
 from phasewise.errors import ParameterError
 from phasewise.windows import WindowSpec
 
@@ -191,7 +198,7 @@ class STFT:
         self, y: ArrayLike, *, dtype: DTypeLike | None = None, out: NDArray[Any] | None = None
     ) -> NDArray[Any]:
         """Transform signals of shape (..., samples); see `stft`."""
-        signal = _signal(y, dtype)
+        signal = signal_array(y, dtype)
         f, signal = self._framing.padded(signal)
         frames = f.frames(signal.shape[-1])
         real = REAL_OF.get(signal.dtype, signal.dtype)
@@ -202,7 +209,7 @@ class STFT:
         else:
             result = FrameMajor(out, signal.dtype, (*signal.shape[:-1], frames, f.n_fft))
             good = plan.analyze_two_sided(signal, result.memory)
-        _check_samples("y", signal, f, frames, good)
+        check_samples("y", signal, f, frames, good)
         return result.public()
 
     def magnitude(
@@ -240,20 +247,20 @@ class STFT:
         ParameterError
             As `stft`, or if the filters do not fit.
         """
-        power = _positive("power", power)
-        floor = 0.0 if log_floor is None else _positive("log_floor", log_floor)
-        f, signal = self._framing.padded(_real_signal(y))
+        power = positive("power", power)
+        floor = 0.0 if log_floor is None else positive("log_floor", log_floor)
+        f, signal = self._framing.padded(real_signal(y))
         frames = f.frames(signal.shape[-1])
         if floor and floor < np.finfo(signal.dtype).tiny:
             raise ParameterError(
                 f"log_floor must be at least {np.finfo(signal.dtype).tiny:.3g}, the smallest normal "
                 f"{signal.dtype}, got {floor!r}."
             )
-        bank: Any = None if filters is None else _filter_bank(filters, f.bins, signal.dtype)
+        bank: Any = None if filters is None else filter_bank(filters, f.bins, signal.dtype)
         rows = f.bins if bank is None else bank.count
         result = FrameMajor(out, signal.dtype, (*signal.shape[:-1], frames, rows))
         good = f.plan(signal.dtype).analyze_features(signal, power, bank, floor, result.memory)
-        _check_samples("y", signal, f, frames, good)
+        check_samples("y", signal, f, frames, good)
         return result.public()
 
     def synthesize(
@@ -272,7 +279,7 @@ class STFT:
         if dtype is not None:
             spectrum = spectrum.astype(COMPLEX_OF[real_dtype(dtype, "float32 or float64")], copy=False)
         f = self._framing
-        _check_bins(spectrum, f, onesided)
+        check_bins(spectrum, f, onesided)
         frames = spectrum.shape[-1]
         length = f.samples(frames) if length is None else integer("length", length)
         if on_zero_overlap == "raise":
@@ -308,7 +315,7 @@ class STFT:
         """
         spectrum = aligned(complex_array("S", S, check_finite=False))
         f = self._framing
-        _check_bins(spectrum, f)
+        check_bins(spectrum, f)
         frames = spectrum.shape[-1]
         samples = f.samples(frames) if length is None else integer("length", length)
         if f.frames(samples) != frames:
@@ -342,7 +349,7 @@ class STFT:
         """
         spectrum = complex_array("S", S)
         f = self._framing
-        _check_bins(spectrum, f)
+        check_bins(spectrum, f)
         samples = integer("samples", samples)
         if not f.core_pads:
             raise ParameterError(
@@ -378,57 +385,3 @@ class STFT:
         memory = empty((*signal.shape[:-1], frames, f.bins), COMPLEX_OF[signal.dtype])
         f.plan(signal.dtype).synthesize_adjoint(flat(signal, 1), flat(memory, 2))
         return np.swapaxes(memory, -1, -2)
-
-
-def _check_bins(spectrum: NDArray[Any], f: Framing, onesided: bool = True) -> None:
-    bins, text = (f.bins, "1 + n_fft // 2") if onesided else (f.n_fft, "n_fft")
-    if spectrum.shape[-2] != bins:
-        raise ParameterError(
-            f"S must have {text} = {bins} bins on axis -2 for n_fft={f.n_fft}, got shape {spectrum.shape}; "
-            "pass the n_fft of the analysis."
-        )
-    if spectrum.shape[-1] == 0:
-        raise ParameterError(f"S must have at least one frame on axis -1, got shape {spectrum.shape}.")
-
-
-def _check_samples(name: str, signal: NDArray[Any], f: Framing, frames: int, good: bool) -> None:
-    """Reject samples that are not finite: the core has seen those in frames, the rest is looked at here."""
-    covered = max(0, f.n_fft + f.hop_length * (frames - 1) - f.lead)
-    if not good or f.hop_length > f.n_fft:
-        finite(name, signal)
-    elif covered < signal.shape[-1]:
-        finite(name, signal[..., covered:])
-
-
-def _signal(y: ArrayLike, dtype: DTypeLike | None) -> NDArray[Any]:
-    """Return real or complex signals in the precision that is asked for."""
-    array = np.asarray(y)
-    if array.dtype.kind == "c":
-        array = aligned(complex_array("y", array, min_ndim=1, check_finite=False))
-        if dtype is None:
-            return array
-        return array.astype(COMPLEX_OF[real_dtype(dtype, "complex64 or complex128")], copy=False)
-    array = _real_signal(array)
-    return array if dtype is None else array.astype(real_dtype(dtype, "complex64 or complex128"), copy=False)
-
-
-def _real_signal(y: ArrayLike) -> NDArray[Any]:
-    return aligned(floating_array("y", y, check_finite=False))
-
-
-def _positive(name: str, value: float) -> float:
-    result = number(name, value)
-    if not result > 0:
-        raise ParameterError(f"{name} must be positive, got {value!r}.")
-    return result
-
-
-def _filter_bank(filters: ArrayLike, bins: int, dtype: np.dtype[Any]) -> Any:
-    """Return the core's filters in the precision of the spectra."""
-    weights = real_array("filters", filters)
-    if weights.ndim != 2 or weights.shape[1] != bins or len(weights) == 0:
-        raise ParameterError(
-            f"filters must have shape (n_filters, 1 + n_fft // 2 = {bins}), got {weights.shape}."
-        )
-    kind = _core.FilterBank64 if dtype == np.float64 else _core.FilterBank32
-    return kind(np.ascontiguousarray(weights, dtype))
