@@ -42,7 +42,7 @@ def test_every_size_equals_numpy(isa, dtype):
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_all_sizes_equal_numpy(isa, dtype):
-    for n in [*range(1, 700), 8191, 8192, 16384, 44100, 65536, 131072, 100003]:
+    for n in [*range(1, 700), 8191, 8192, 16384, 44100, 65536, 131072, 100003, 1048573, 1048576]:
         y, window = noise(n, dtype, n), np.ones(n)
         S = pw.stft(y, n_fft=n, hop_length=n, window=window, center=False)
         assert relative_error(S[:, 0], np.fft.rfft(y.astype(np.float64))) < tolerance("stft", dtype), n
