@@ -19,9 +19,9 @@ RATE = 44100
 N_FFT, HOP = 2048, 512
 
 
-def signal(seconds: float, channels: int = 1) -> np.ndarray:
+def signal(seconds: float, channels: int = 1, seed: int = 0) -> np.ndarray:
     """Return float32 noise with a falling spectrum, (channels, samples) or (samples,)."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     y = rng.standard_normal((channels, int(seconds * RATE)), dtype=np.float32)
     y = np.float32(0.1) * (y + np.roll(y, 1, axis=-1))
     return y[0] if channels == 1 else y

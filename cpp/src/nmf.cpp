@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "nmf_momentum.hpp"
@@ -13,6 +14,7 @@ namespace phasewise {
 namespace {
 
 constexpr std::size_t tolerance_period = 10;
+constexpr std::size_t small_product = std::size_t(1) << 20;
 // Model floor relative to max(V) and data floor relative to mean(V), as in the numpy twin.
 constexpr double model_floor = 1e-12, data_floor = 1e-10;
 
@@ -129,7 +131,7 @@ class Factorization {
     // The powers beta - 1 and beta - 2 of the model stay within [1 / most, most].
     const double power_range = std::pow(most, 1 / std::max({std::abs(beta - 1), std::abs(beta - 2), 1.0}));
     rule_.model_floor = static_cast<T>(std::max(model_floor * peak * scale_, 1 / power_range));
-    rule_.model_limit = static_cast<T>(power_range);
+    rule_.model_limit = beta == 1 ? std::numeric_limits<T>::max() : static_cast<T>(power_range);
     rule_.most = static_cast<T>(most);
     rule_.factor_limit = static_cast<T>(std::sqrt(most));
     const auto scaled = [&](double weight, double exponent) { return static_cast<T>(std::min(weight * std::pow(scale_, exponent), most)); };
@@ -171,6 +173,7 @@ class Factorization {
     // threads, and their memory stays near a tenth of V.
     const std::size_t arrays = rule_.kind == NmfKind::general ? 2 : 1;
     blocks_ = std::min(tiles_, std::clamp<std::size_t>(frames_ / (10 * rank * arrays), 4, 32));
+    if (frames_ * shape_.freq * rank < small_product) blocks_ = 1;  // not worth the second thread
     block_size_ = shape_.freq_stride * rank * arrays + (rule_.kind == NmfKind::general ? 0 : rank * r + r);
     block_size_ = round_up(block_size_, 64);
     partial_ = AlignedBuffer<T>(blocks_ * block_size_);

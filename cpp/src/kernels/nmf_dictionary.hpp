@@ -16,15 +16,8 @@ template <bool Add, class T>
 void accumulate_euclidean(const NmfShape<T>& shape, const NmfTile<T>& tile, const NmfSums<T>& sums, const Workspace<T>& work) {
   for (std::size_t f = 0; f < shape.freq_stride; f += panel_width<T>) {
     const std::size_t width = width_of(shape, f, panel_width<T>);
-    const T* v = tile.v + f;
-    std::size_t v_row = shape.freq;
-    if (f + width > shape.freq) {  // the last vector would read beyond the frame
-      for (std::size_t t = 0; t < tile.frames; ++t)
-        for (std::size_t i = 0; i < width; ++i) work.ratio[t * width + i] = f + i < shape.freq ? v[t * v_row + i] : T(0);
-      v = work.ratio;
-      v_row = width;
-    }
-    outer<Add>(shape.rank, shape, tile, v, v_row, width, sums.numerator + f * shape.rank, width);
+    const MatrixView<const T> v = data_panel(shape, tile, f, work.edge);
+    outer<Add>(shape.rank, shape, tile, v.data, v.row, width, sums.numerator + f * shape.rank, width);
   }
   with_rank_lanes<T>(shape.rank_lanes, [&](auto lanes) {
     const std::size_t r = shape.rank_stride;
@@ -33,21 +26,20 @@ void accumulate_euclidean(const NmfShape<T>& shape, const NmfTile<T>& tile, cons
   });
 }
 
-template <NmfKind Kind, bool Add, class T>
+template <RatioKind Kind, bool Add, class T>
 void accumulate_ratios(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile,
                        const NmfSums<T>& sums, const Workspace<T>& work) {
   for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>) {
     const std::size_t width = width_of(shape, begin, chunk_width<T>);
-    model_chunk(shape, w.panels, tile, begin, work.ratio);
-    chunk_ratios<Kind>(shape, rule, tile, begin, work);
+    chunk_ratios<Kind, false>(shape, rule, w, tile, begin, work);
     for (std::size_t f = begin; f < begin + width; f += panel_width<T>) {
       const std::size_t n = width_of(shape, f, panel_width<T>);
       outer<Add>(shape.rank, shape, tile, work.ratio + (f - begin), chunk_width<T>, n, sums.numerator + f * shape.rank, n);
-      if constexpr (Kind == NmfKind::general)
+      if constexpr (Kind != RatioKind::kullback_leibler)
         outer<Add>(shape.rank, shape, tile, work.power + (f - begin), chunk_width<T>, n, sums.denominator + f * shape.rank, n);
     }
   }
-  if constexpr (Kind == NmfKind::kullback_leibler) {
+  if constexpr (Kind == RatioKind::kullback_leibler) {
     for (std::size_t k = 0; k < shape.rank_stride; ++k) {
       T total = Add ? sums.denominator[k] : T(0);
       for (std::size_t t = 0; t < tile.frames; ++t) total += tile.h[t * shape.rank_stride + k];
@@ -59,10 +51,8 @@ void accumulate_ratios(const NmfShape<T>& shape, const NmfRule<T>& rule, const N
 template <bool Add, class T>
 void accumulate_tile(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile,
                      const NmfSums<T>& sums, const Workspace<T>& work) {
-  if (rule.kind == NmfKind::euclidean) accumulate_euclidean<Add>(shape, tile, sums, work);
-  else if (rule.kind == NmfKind::kullback_leibler)
-    accumulate_ratios<NmfKind::kullback_leibler, Add>(shape, rule, w, tile, sums, work);
-  else accumulate_ratios<NmfKind::general, Add>(shape, rule, w, tile, sums, work);
+  if (rule.kind == NmfKind::euclidean) return accumulate_euclidean<Add>(shape, tile, sums, work);
+  with_ratio_kind(rule, tile, [&](auto kind) { accumulate_ratios<kind.value, Add>(shape, rule, w, tile, sums, work); });
 }
 
 template <class T>

@@ -19,12 +19,24 @@ PW_INLINE V load_some(const T* p, std::size_t count, T fill) {
   return V::load(lane);
 }
 
+// 1 in the first `count` lanes, 0 in the others
+template <class V>
+PW_INLINE V first_ones(std::size_t count) {
+  if (count >= static_cast<std::size_t>(V::lanes)) return constant<V>(1);
+  typename V::value_type lane[V::lanes];
+  for (int i = 0; i < V::lanes; ++i) lane[i] = static_cast<std::size_t>(i) < count ? 1 : 0;
+  return V::load(lane);
+}
+
 template <class V>
 struct Ratios {
   V numerator, denominator;  // V Vh^(beta-2) and Vh^(beta-1)
 };
 
-template <class V, NmfKind Kind>
+// How the ratios of a divergence are formed. Weights leave no sum that all entries share, so then `general` serves all.
+enum class RatioKind { kullback_leibler, itakura_saito, general };
+
+template <class V, RatioKind Kind>
 struct RatioOf {
   V scale, data_floor, model_floor, model_limit, power;
   double beta;
@@ -34,47 +46,28 @@ struct RatioOf {
       : scale(V::broadcast(rule.scale)), data_floor(V::broadcast(rule.data_floor)), model_floor(V::broadcast(rule.model_floor)),
         model_limit(V::broadcast(rule.model_limit)), power(constant<V>(rule.beta - 1)), beta(rule.beta) {}
 
+  PW_INLINE V data(V v) const { return Kind == RatioKind::kullback_leibler ? v * scale : max(v * scale, data_floor); }
+  PW_INLINE V bounded(V model) const {  // for beta 1 there is no limit
+    return max(Kind == RatioKind::kullback_leibler ? model : min(model, model_limit), model_floor);
+  }
+
   PW_INLINE Ratios<V> operator()(V v, V model) const {
-    model = max(min(model, model_limit), model_floor);
-    const V inverse = reciprocal(model);
-    if constexpr (Kind == NmfKind::kullback_leibler) {
-      return {v * scale * inverse, V::zero()};
+    const V x = data(v), y = bounded(model);
+    if constexpr (Kind == RatioKind::kullback_leibler) {
+      return {x * reciprocal(y), V::zero()};
+    } else if constexpr (Kind == RatioKind::itakura_saito) {
+      const V inverse = reciprocal(y);
+      return {x * (inverse * inverse), inverse};
     } else {
-      const V x = max(v * scale, data_floor);
-      if (beta == 0) return {x * (inverse * inverse), inverse};
+      if (beta == 2) return {x, y};
+      const V inverse = reciprocal(y);
       if (beta == 1) return {x * inverse, constant<V>(1)};
-      if (beta == 2) return {x, model};
-      const V p = pow(model, power);
+      if (beta == 0) return {x * (inverse * inverse), inverse};
+      const V p = beta == 0.5 ? reciprocal_sqrt(y) : beta == 1.5 ? sqrt(y) : beta == 3 ? y * y : pow(y, power);
       return {x * (p * inverse), p};
     }
   }
 };
-
-// Replaces a model by the numerator terms, and (general) fills the denominator terms.
-template <class V, NmfKind Kind, class T>
-PW_INLINE void ratios(const NmfRule<T>& rule, const T* v, std::size_t count, T* model, T* denominator, std::size_t width) {
-  const RatioOf<V, Kind> ratio(rule);
-  for (std::size_t f = 0; f < width; f += V::lanes) {
-    const V x = load_some<V>(v + f, count > f ? count - f : 0, T(0));
-    const Ratios<V> r = ratio(x, V::load(model + f));
-    r.numerator.store(model + f);
-    if constexpr (Kind == NmfKind::general) r.denominator.store(denominator + f);
-  }
-}
-
-// The same where entries have weights; v is not looked at where they are 0.
-template <class V, class T>
-PW_INLINE void weighted_ratios(const NmfRule<T>& rule, const T* v, const T* weights, std::size_t count, T* model, T* denominator,
-                               std::size_t width) {
-  const RatioOf<V, NmfKind::general> ratio(rule);
-  for (std::size_t f = 0; f < width; f += V::lanes) {
-    const std::size_t left = count > f ? count - f : 0;
-    const V w = load_some<V>(weights + f, left, T(0)), x = select_positive(w, load_some<V>(v + f, left, T(0)), V::zero());
-    const Ratios<V> r = ratio(x, V::load(model + f));
-    (w * r.numerator).store(model + f);
-    (w * r.denominator).store(denominator + f);
-  }
-}
 
 // x (numerator / denominator)^gamma with the penalties in the denominator. A column without energy has neither numerator
 // nor denominator and becomes zero; nothing becomes infinite. `pull` is what neighbours of x draw it by.
@@ -113,20 +106,17 @@ struct Step {
   }
 };
 
-// The divergence of x from y, less terms that sum to a constant: see each case.
+// The divergence of x from y, given their ratios.
 template <class V>
-PW_INLINE V divergence_terms(V x, V y, double beta) {
+PW_INLINE V divergence_terms(V x, V y, const Ratios<V>& r, double beta) {
   const V one = constant<V>(1);
   if (beta == 2) return constant<V>(0.5) * (x - y) * (x - y);
-  if (beta == 1) {
-    const V ratio = select_positive(x, x, y) / y;
-    return fma(x, log(ratio), y - x);
-  }
+  if (beta == 1) return fma(x, log(select_positive(x, r.numerator, one)), y - x);
   if (beta == 0) {
-    const V ratio = x / y;
+    const V ratio = x * r.denominator;
     return ratio - log(ratio) - one;
   }
-  const V b = constant<V>(beta), p = pow(y, constant<V>(beta - 1));
+  const V b = constant<V>(beta), p = r.denominator;
   const V power = select_positive(x, pow(select_positive(x, x, one), b), V::zero());
   return (power + constant<V>(beta - 1) * p * y - b * x * p) * constant<V>(1 / (beta * (beta - 1)));
 }

@@ -1,7 +1,8 @@
 // Products of tall, skinny matrices: C (rows x columns) = or += A (rows x depth) B (depth x columns).
 //
 // Lanes run over the columns of B and C, which are contiguous; A is read one scalar at a time with any strides. A block of
-// C stays in registers over the whole depth, so every element sums its terms in rising order, whatever the blocking.
+// C stays in registers over the whole depth, so every element sums its terms in rising order, whatever the blocking. Before
+// it is stored, `finish(sum, row, column)` may turn it into something else.
 #pragma once
 
 #include "vec.hpp"
@@ -22,8 +23,14 @@ inline constexpr int block_rows = 4;
 #endif
 inline constexpr int block_vectors = 3;
 
-template <class V, int Rows, int Vectors, bool Add, class T>
-PW_INLINE void product_block(std::size_t depth, MatrixView<const T> a, const T* b, std::size_t b_row, T* c, std::size_t c_row) {
+struct KeepSum {
+  template <class V>
+  PW_INLINE V operator()(V sum, std::size_t, std::size_t) const { return sum; }
+};
+
+template <class V, int Rows, int Vectors, bool Add, class T, class Finish>
+PW_INLINE void product_block(std::size_t depth, MatrixView<const T> a, const T* b, std::size_t b_row, T* c, std::size_t c_row,
+                             std::size_t row, std::size_t column, const Finish& finish) {
   V sum[Rows][Vectors];
   static_for<Rows>([&](auto i) PW_LAMBDA {
     static_for<Vectors>([&](auto j) PW_LAMBDA {
@@ -42,19 +49,24 @@ PW_INLINE void product_block(std::size_t depth, MatrixView<const T> a, const T* 
     b += b_row;
   }
   static_for<Rows>([&](auto i) PW_LAMBDA {
-    static_for<Vectors>([&](auto j) PW_LAMBDA { sum[i.value][j.value].store(c + i.value * c_row + j.value * V::lanes); });
+    static_for<Vectors>([&](auto j) PW_LAMBDA {
+      constexpr std::size_t down = i.value, right = j.value * V::lanes;
+      finish(sum[i.value][j.value], row + down, column + right).store(c + down * c_row + right);
+    });
   });
 }
 
 // `Vectors` columns of vectors, all rows
-template <class V, int Vectors, bool Add, class T>
-void product_columns(std::size_t rows, std::size_t depth, MatrixView<const T> a, const T* b, std::size_t b_row, T* c, std::size_t c_row) {
+template <class V, int Vectors, bool Add, class T, class Finish>
+void product_columns(std::size_t rows, std::size_t depth, MatrixView<const T> a, const T* b, std::size_t b_row, T* c, std::size_t c_row,
+                     std::size_t column, const Finish& finish) {
+  std::size_t row = 0;
   const auto block = [&](auto height) PW_LAMBDA {
-    while (rows >= static_cast<std::size_t>(height.value)) {
-      product_block<V, height.value, Vectors, Add>(depth, a, b, b_row, c, c_row);
-      a.data += height.value * a.row;
-      c += height.value * c_row;
-      rows -= height.value;
+    constexpr std::size_t count = height.value;
+    for (; row + count <= rows; row += count) {
+      product_block<V, height.value, Vectors, Add>(depth, a, b, b_row, c, c_row, row, column, finish);
+      a.data += count * a.row;
+      c += count * c_row;
     }
   };
   if constexpr (block_rows > 4) block(std::integral_constant<int, block_rows>{});
@@ -64,18 +76,19 @@ void product_columns(std::size_t rows, std::size_t depth, MatrixView<const T> a,
 }
 
 // columns: a multiple of V::lanes
-template <class V, bool Add, class T>
+template <class V, bool Add, class T, class Finish = KeepSum>
 void product(std::size_t rows, std::size_t depth, std::size_t columns, MatrixView<const T> a, const T* b, std::size_t b_row, T* c,
-             std::size_t c_row) {
-  std::size_t vectors = columns / V::lanes;
+             std::size_t c_row, const Finish& finish = {}) {
+  std::size_t vectors = columns / V::lanes, column = 0;
   while (vectors > 0) {
     // Blocks of equal width: four vectors as 2 + 2, not 3 + 1, which would leave too few sums in flight.
     const std::size_t blocks = (vectors + block_vectors - 1) / block_vectors, width = (vectors + blocks - 1) / blocks;
-    if (width == 3) product_columns<V, 3, Add>(rows, depth, a, b, b_row, c, c_row);
-    else if (width == 2) product_columns<V, 2, Add>(rows, depth, a, b, b_row, c, c_row);
-    else product_columns<V, 1, Add>(rows, depth, a, b, b_row, c, c_row);
+    if (width == 3) product_columns<V, 3, Add>(rows, depth, a, b, b_row, c, c_row, column, finish);
+    else if (width == 2) product_columns<V, 2, Add>(rows, depth, a, b, b_row, c, c_row, column, finish);
+    else product_columns<V, 1, Add>(rows, depth, a, b, b_row, c, c_row, column, finish);
     b += width * V::lanes;
     c += width * V::lanes;
+    column += width * V::lanes;
     vectors -= width;
   }
 }

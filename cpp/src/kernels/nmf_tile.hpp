@@ -30,16 +30,17 @@ using Lanes = Vec<T, native_lanes<T>>;
 template <class T>
 struct Workspace {
   T *ratio, *power;             // tile_frames x chunk_width
+  T* edge;                      // tile_frames x panel_width
   T *numerator, *denominator;   // tile_frames x rank_stride
 
   Workspace(const NmfShape<T>& shape, T* scratch)
-      : ratio(scratch), power(ratio + tile_frames * chunk_width<T>), numerator(power + tile_frames * chunk_width<T>),
-        denominator(numerator + tile_frames * shape.rank_stride) {}
+      : ratio(scratch), power(ratio + tile_frames * chunk_width<T>), edge(power + tile_frames * chunk_width<T>),
+        numerator(edge + tile_frames * panel_width<T>), denominator(numerator + tile_frames * shape.rank_stride) {}
 };
 
 template <class T>
 std::size_t scratch_size(const NmfShape<T>& shape) {
-  const std::size_t tile = 2 * tile_frames * (chunk_width<T> + shape.rank_stride), panel = shape.rank * panel_width<T>;
+  const std::size_t tile = tile_frames * (2 * chunk_width<T> + panel_width<T> + 2 * shape.rank_stride), panel = shape.rank * panel_width<T>;
   return tile > panel ? tile : panel;
 }
 
@@ -51,81 +52,132 @@ std::size_t width_of(const NmfShape<T>& shape, std::size_t begin, std::size_t mo
   return begin + most <= shape.freq_stride ? most : shape.freq_stride - begin;
 }
 
-// W H of a chunk of frequencies: frames x chunk_width
+// ---- model, ratios, divergence --------------------------------------------------------------------------------------
+// The part of V in a panel. Where the panel is wider than what is left of V, a copy with zeros behind.
 template <class T>
-void model_chunk(const NmfShape<T>& shape, const T* panels, const NmfTile<T>& tile, std::size_t begin, T* out) {
-  const std::size_t end = begin + width_of(shape, begin, chunk_width<T>);
-  for (std::size_t f = begin; f < end; f += panel_width<T>) {
-    const std::size_t width = width_of(shape, f, panel_width<T>);
-    product<Lanes<T>, false>(tile.frames, shape.rank, width, activations<T>(shape, tile.h), panels + f * shape.rank, width,
-                             out + (f - begin), chunk_width<T>);
-  }
-}
-
-// Replaces the model of a chunk by the numerator terms, and (general) fills the denominator terms.
-template <NmfKind Kind, class T>
-void chunk_ratios(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, std::size_t begin, const Workspace<T>& work) {
-  const std::size_t width = width_of(shape, begin, chunk_width<T>), valid = begin + width <= shape.freq ? width : shape.freq - begin;
+PW_INLINE MatrixView<const T> data_panel(const NmfShape<T>& shape, const NmfTile<T>& tile, std::size_t begin, T* edge) {
+  const std::size_t width = width_of(shape, begin, panel_width<T>);
+  if (begin + width <= shape.freq) return {tile.v + begin, shape.freq, 1};
+  const std::size_t left = shape.freq - begin;
   for (std::size_t t = 0; t < tile.frames; ++t) {
-    const T* v = tile.v + t * shape.freq + begin;
-    T *model = work.ratio + t * chunk_width<T>, *power = work.power + t * chunk_width<T>;
-    if constexpr (Kind == NmfKind::general) {
-      if (tile.weights != nullptr) {
-        weighted_ratios<Lanes<T>>(rule, v, tile.weights + t * tile.weights_frame + begin, valid, model, power, width);
-        continue;
-      }
-    }
-    ratios<Lanes<T>, Kind>(rule, v, valid, model, power, width);
+    T* row = edge + t * panel_width<T>;
+    std::memcpy(row, tile.v + t * shape.freq + begin, left * sizeof(T));
+    for (std::size_t i = left; i < width; ++i) row[i] = T(0);
   }
+  return {edge, panel_width<T>, 1};
 }
 
-// Divergence of the tile from the model of a chunk.
+// V is read in short pieces, too short for the processor to foresee them: a panel is asked for while its model is computed.
 template <class T>
-double chunk_divergence(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, std::size_t begin, const T* chunk) {
+PW_INLINE void fetch(const NmfTile<T>& tile, MatrixView<const T> v) {
+  constexpr std::size_t line = 64 / sizeof(T);
+  for (std::size_t t = 0; t < tile.frames; ++t)
+    for (std::size_t i = 0; i <= panel_width<T>; i += line) prefetch(v.data + t * v.row + i);
+}
+
+// W H of a panel of frequencies, rows chunk_width apart
+template <class T, class Finish = KeepSum>
+void model_panel(const NmfShape<T>& shape, const T* panels, const NmfTile<T>& tile, std::size_t begin, T* out, const Finish& finish = {}) {
+  const std::size_t width = width_of(shape, begin, panel_width<T>);
+  product<Lanes<T>, false>(tile.frames, shape.rank, width, activations<T>(shape, tile.h), panels + begin * shape.rank, width, out,
+                           chunk_width<T>, finish);
+}
+
+// Turns a model into numerator terms as it leaves the registers, and keeps the denominator terms.
+template <RatioKind Kind, class T>
+struct FinishRatio {
+  RatioOf<Lanes<T>, Kind> ratio;
+  MatrixView<const T> v;
+  T* power;
+
+  PW_INLINE Lanes<T> operator()(Lanes<T> model, std::size_t row, std::size_t column) const {
+    const Ratios<Lanes<T>> r = ratio(Lanes<T>::load(v.data + row * v.row + column), model);
+    if constexpr (Kind != RatioKind::kullback_leibler) r.denominator.store(power + row * chunk_width<T> + column);
+    return r.numerator;
+  }
+};
+
+// Replaces the model of a panel by the numerator terms and fills the denominator terms. With Cost, returns the divergence.
+template <RatioKind Kind, bool Cost, class T>
+double panel_ratios(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, MatrixView<const T> v, std::size_t begin,
+                    T* model, T* power) {
   using V = Lanes<T>;
-  const std::size_t end = begin + chunk_width<T> < shape.freq ? begin + chunk_width<T> : shape.freq;
+  const RatioOf<V, Kind> ratio(rule);
+  const std::size_t width = width_of(shape, begin, panel_width<T>);
   double total = 0;
+  V costs = V::zero();
   for (std::size_t t = 0; t < tile.frames; ++t) {
-    const T* v = tile.v + t * shape.freq;
-    const T* weights = tile.weights == nullptr ? nullptr : tile.weights + t * tile.weights_frame;
-    const T* model = chunk + t * chunk_width<T> - begin;
-    V terms = V::zero();
-    for (std::size_t f = begin; f < end; f += V::lanes) {
-      // Lanes beyond the last frequency compare one with one.
-      V x = load_some<V>(v + f, end - f, T(1) / rule.scale) * V::broadcast(rule.scale);
-      const V weight = weights != nullptr ? load_some<V>(weights + f, end - f, T(0)) : constant<V>(1);
-      if (weights != nullptr) x = select_positive(weight, x, V::zero());
-      x = max(x, V::broadcast(rule.data_floor));
-      const V y = min(max(load_some<V>(model + f, end - f, T(1)), V::broadcast(rule.model_floor)), V::broadcast(rule.model_limit));
-      terms = fma(weight, divergence_terms(x, y, rule.beta), terms);
+    if (Cost && t % 4 == 0) {  // few terms at a time, so that small ones are not lost
+      total += static_cast<double>(sum(costs));
+      costs = V::zero();
     }
-    total += static_cast<double>(sum(terms));
+    for (std::size_t f = 0; f < width; f += V::lanes) {
+      const std::size_t at = begin + f, left = at < shape.freq ? shape.freq - at : 0, i = t * chunk_width<T> + f;
+      V weight = first_ones<V>(left), x = V::load(v.data + t * v.row + f);
+      if (Kind == RatioKind::general && tile.weights != nullptr) {  // v is not looked at where its weight is 0
+        weight = load_some<V>(tile.weights + t * tile.weights_frame + at, left, T(0));
+        x = select_positive(weight, x, V::zero());
+      }
+      const V y = V::load(model + i);
+      const Ratios<V> r = ratio(x, y);
+      if constexpr (Cost) costs = fma(weight, divergence_terms(ratio.data(x), ratio.bounded(y), r, rule.beta), costs);
+      (Kind == RatioKind::general ? weight * r.numerator : r.numerator).store(model + i);
+      if constexpr (Kind != RatioKind::kullback_leibler) (Kind == RatioKind::general ? weight * r.denominator : r.denominator).store(power + i);
+    }
   }
-  return total;
+  return total + static_cast<double>(sum(costs));
+}
+
+// Numerator and denominator terms of a chunk of frequencies, into the workspace. With Cost, returns the divergence.
+template <RatioKind Kind, bool Cost, class T>
+double chunk_ratios(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile, std::size_t begin,
+                    const Workspace<T>& work) {
+  const std::size_t end = begin + width_of(shape, begin, chunk_width<T>);
+  double divergence = 0;
+  for (std::size_t f = begin; f < end; f += panel_width<T>) {
+    T *model = work.ratio + (f - begin), *power = work.power + (f - begin);
+    const MatrixView<const T> v = data_panel(shape, tile, f, work.edge);
+    fetch(tile, v);
+    if constexpr (Kind != RatioKind::general && !Cost) {
+      model_panel(shape, w.panels, tile, f, model, FinishRatio<Kind, T>{RatioOf<Lanes<T>, Kind>(rule), v, power});
+    } else {
+      model_panel(shape, w.panels, tile, f, model);
+      divergence += panel_ratios<Kind, Cost>(shape, rule, tile, v, f, model, power);
+    }
+  }
+  return divergence;
+}
+
+// Calls f with the kind of ratio as a type.
+template <class T, class F>
+PW_INLINE void with_ratio_kind(const NmfRule<T>& rule, const NmfTile<T>& tile, F&& f) {
+  if (tile.weights != nullptr || (rule.beta != 0 && rule.beta != 1)) f(std::integral_constant<RatioKind, RatioKind::general>{});
+  else if (rule.beta == 1) f(std::integral_constant<RatioKind, RatioKind::kullback_leibler>{});
+  else f(std::integral_constant<RatioKind, RatioKind::itakura_saito>{});
 }
 
 // ---- activations ----------------------------------------------------------------------------------------------------
-// divergence (optional) receives that of the activations before their update.
-template <NmfKind Kind, class T>
-void gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile,
-                        const Workspace<T>& work, double* divergence) {
-  if (divergence != nullptr) *divergence = 0;
-  with_rank_lanes<T>(shape.rank_lanes, [&](auto lanes) {
-    using V = decltype(lanes);
-    const std::size_t r = shape.rank_stride;
-    for (std::size_t i = 0; i < tile.frames * r; ++i) work.numerator[i] = 0;
-    if constexpr (Kind == NmfKind::general)
-      for (std::size_t i = 0; i < tile.frames * r; ++i) work.denominator[i] = 0;
-    for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>) {
-      const std::size_t width = width_of(shape, begin, chunk_width<T>), valid = begin + width <= shape.freq ? width : shape.freq - begin;
-      model_chunk(shape, w.panels, tile, begin, work.ratio);
-      if (divergence != nullptr) *divergence += chunk_divergence(shape, rule, tile, begin, work.ratio);
-      chunk_ratios<Kind>(shape, rule, tile, begin, work);
+// Numerators and denominators of the activations. With Cost, returns the divergence before their update.
+template <RatioKind Kind, bool Cost, class T>
+double gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<T>& w, const NmfTile<T>& tile,
+                          const Workspace<T>& work) {
+  constexpr bool two = Kind != RatioKind::kullback_leibler;
+  const std::size_t r = shape.rank_stride;
+  double divergence = 0;
+  for (std::size_t i = 0; i < tile.frames * r; ++i) work.numerator[i] = 0;
+  if constexpr (two)
+    for (std::size_t i = 0; i < tile.frames * r; ++i) work.denominator[i] = 0;
+  for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>) {
+    const std::size_t width = width_of(shape, begin, chunk_width<T>), valid = begin + width <= shape.freq ? width : shape.freq - begin;
+    divergence += chunk_ratios<Kind, Cost>(shape, rule, w, tile, begin, work);
+    with_rank_lanes<T>(shape.rank_lanes, [&](auto lanes) {
+      using V = decltype(lanes);
       const MatrixView<const T> ratio{work.ratio, chunk_width<T>, 1}, power{work.power, chunk_width<T>, 1};
       product<V, true>(tile.frames, valid, r, ratio, w.rows + begin * r, r, work.numerator, r);
-      if constexpr (Kind == NmfKind::general) product<V, true>(tile.frames, valid, r, power, w.rows + begin * r, r, work.denominator, r);
-    }
-  });
+      if constexpr (two) product<V, true>(tile.frames, valid, r, power, w.rows + begin * r, r, work.denominator, r);
+    });
+  }
+  return divergence;
 }
 
 template <class T>
@@ -152,10 +204,10 @@ void cost(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<
   const FlushSubnormals mode;
   const Workspace<T> work(shape, scratch);
   result[0] = 0;
-  for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>) {
-    model_chunk(shape, w.panels, tile, begin, work.ratio);
-    result[0] += chunk_divergence(shape, rule, tile, begin, work.ratio);
-  }
+  with_ratio_kind(rule, tile, [&](auto kind) {
+    for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>)
+      result[0] += chunk_ratios<kind.value, true>(shape, rule, w, tile, begin, work);
+  });
   result[1] = penalty(shape, rule, tile, tile.h);
 }
 
@@ -223,10 +275,11 @@ void update_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
         }
         product<V, false>(tile.frames, shape.rank, r, activations<T>(shape, tile.h), w.gram, r, work.denominator, r);
         if (read != nullptr) read[0] = euclidean_divergence(shape, rule, tile, work);
-      } else if (rule.kind == NmfKind::kullback_leibler) {
-        gather_activations<NmfKind::kullback_leibler>(shape, rule, w, tile, work, read);
       } else {
-        gather_activations<NmfKind::general>(shape, rule, w, tile, work, read);
+        with_ratio_kind(rule, tile, [&](auto kind) {
+          if (read == nullptr) gather_activations<kind.value, false>(shape, rule, w, tile, work);
+          else read[0] = gather_activations<kind.value, true>(shape, rule, w, tile, work);
+        });
       }
       const T scale = rule.kind == NmfKind::euclidean ? rule.scale : T(1);
       for (std::size_t t = 0; t < tile.frames; ++t)
