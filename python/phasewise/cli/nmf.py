@@ -1,4 +1,4 @@
-"""``phasewise nmf``: learn a dictionary of spectra from isolated tracks, or show one."""
+"""``phasewise nmf``: learn a dictionary of spectra from isolated tracks, show one, or draw one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phasewise.cli import _inspect
 from phasewise.cli._options import add_json, write_json
 from phasewise.errors import ParameterError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "learn a dictionary for separation from isolated tracks, or show one"
+SUMMARY = "learn a dictionary for separation from isolated tracks, show or draw one"
 
 _FIT_EXAMPLE = """\
 example:
@@ -75,11 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="show a dictionary", description="Print what a dictionary holds.")
     show.add_argument("file", metavar="FILE", help="a dictionary file, or the name of one in the package")
     add_json(show)
+    _inspect.add_arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Learn or show; return the exit code."""
-    return _fit(args) if args.action == "fit" else _show(args)
+    """Learn, show or draw; return the exit code."""
+    return {"fit": _fit, "show": _show, "inspect": _inspect.run}[args.action](args)
 
 
 def _fit(args: argparse.Namespace) -> int:

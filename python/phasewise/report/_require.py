@@ -10,12 +10,14 @@ from phasewise.errors import MissingDependencyError
 __all__ = ["require"]
 
 
-def require(module: str) -> Any:
-    """Import ``module``, one of those behind ``phasewise[report]``, or say how to install it."""
+def require(module: str, what: str = "a report") -> Any:
+    """Import ``module``, one of those behind ``phasewise[report]``, or say that `what` needs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        name = {"PIL.Image": "Pillow", "jinja2": "Jinja2"}.get(module, module)
+        name = {"PIL.Image": "Pillow", "jinja2": "Jinja2", "matplotlib.figure": "matplotlib"}.get(
+            module, module
+        )
         raise MissingDependencyError(
-            f'a report needs {name}, which cannot be imported ({error}); pip install "phasewise[report]".'
+            f'{what} needs {name}, which cannot be imported ({error}); pip install "phasewise[report]".'
         ) from error

@@ -54,19 +54,28 @@ def spectrogram(samples: NDArray[Any], sample_rate: int, top: float) -> bytes:
     matplotlib = require("matplotlib")
     image = require("PIL.Image")
     magnitude = _magnitude(samples)
-    # Each row of the picture takes the strongest bin of its band, so that no partial falls between two rows.
-    edges = np.geomspace(LOWEST, sample_rate / 2, ROWS + 1) * N_FFT / sample_rate
-    low = np.floor(edges[:-1]).astype(int)
-    high = np.maximum(np.ceil(edges[1:]).astype(int), low + 1)
-    # Bands may overlap: every second maximum of reduceat is one from low to high, the others lie in between.
-    edge = np.minimum(np.stack([low, high], axis=1).ravel(), len(magnitude) - 1)
-    bands = np.maximum.reduceat(magnitude, edge, axis=0)[::2]
+    bands = log_rows(magnitude, LOWEST, sample_rate, N_FFT, ROWS)
     decibels = 20.0 * np.log10(np.maximum(bands / top, 1e-9))
     colours = matplotlib.colormaps["magma"](np.clip(1.0 + decibels / RANGE, 0.0, 1.0)[::-1], bytes=True)
     picture = image.fromarray(np.ascontiguousarray(colours[..., :3])).resize((COLUMNS, ROWS), image.BILINEAR)
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=55, method=2)
     return buffer.getvalue()
+
+
+def log_rows(
+    magnitude: NDArray[Any], lowest: float, sample_rate: float, n_fft: int, rows: int
+) -> NDArray[Any]:
+    """Rows on a logarithmic axis from `lowest` Hz to half the sample rate, low ones first.
+
+    Each row takes the strongest bin of its band, so that no partial falls between two rows.
+    """
+    edges = np.geomspace(lowest, sample_rate / 2, rows + 1) * n_fft / sample_rate
+    low = np.floor(edges[:-1]).astype(int)
+    high = np.maximum(np.ceil(edges[1:]).astype(int), low + 1)
+    # Bands may overlap: every second maximum of reduceat is one from low to high, the others lie in between.
+    edge = np.minimum(np.stack([low, high], axis=1).ravel(), len(magnitude) - 1)
+    return np.asarray(np.maximum.reduceat(magnitude, edge, axis=0)[::2])
 
 
 def frequency_axis(sample_rate: int) -> list[Axis]:
