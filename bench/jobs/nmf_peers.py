@@ -23,9 +23,7 @@ _LOSSES = {0.0: "itakura-saito", 1.0: "kullback-leibler", 2.0: "frobenius"}
 
 def scikit_learn(V: np.ndarray, W: np.ndarray, H: np.ndarray, beta: float, iterations: int) -> Factors:
     """`sklearn.decomposition.NMF`, solver "mu", fitted on V.T."""
-    model = NMF(
-        W.shape[1], init="custom", solver="mu", beta_loss=_LOSSES[beta], tol=0, max_iter=iterations
-    )
+    model = NMF(W.shape[1], init="custom", solver="mu", beta_loss=_LOSSES[beta], tol=0, max_iter=iterations)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         activations = model.fit_transform(V.T, W=H.T.copy(), H=W.T.copy())

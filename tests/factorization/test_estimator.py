@@ -38,7 +38,8 @@ def test_scikit_learns_estimator_checks():
         results = check_estimator(pw.NMF(max_iter=500), on_skip=None)
     passed = [r["check_name"] for r in results if r["status"] == "passed"]
     assert len(passed) >= 35
-    assert not [r for r in results if r["status"] not in ("passed", "skipped")]
+    others = {r["check_name"] for r in results if r["status"] != "passed"}
+    assert others <= {"check_array_api_input"}  # skipped without an environment variable of scipy's
 
 
 @pytest.mark.parametrize("penalties", [{}, {"alpha_W": 0.01, "alpha_H": 0.02, "l1_ratio": 0.3}])
