@@ -36,7 +36,7 @@ NmfBatch<T> batch_of(const Array<T>& v, Array<T>& w, Array<T>& h) {
 
 template <class T>
 bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, const Optional<T>& weights,
-               const std::optional<Array<bool>>& fixed, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
+               const std::optional<Array<bool>>& fixed, const std::optional<Array<std::uint32_t>>& groups, Array<double>& costs, Array<std::uint64_t>& done, const NmfOptions& options,
                bool want_costs, const Callback& callback) {
   NmfBatch<T> problem = batch_of(v, w, h);
   double* cost = output(costs, "costs", 2);
@@ -47,6 +47,13 @@ bool factorize(const Array<T>& v, Array<T>& w, Array<T>& h, const Optional<T>& w
   if (fixed) {
     problem.fixed = input(*fixed, "fixed", 1);
     check_shape(*fixed, {problem.rank}, "fixed");
+  }
+  check(options.group_h == 0 || groups, "group_h needs groups");
+  if (groups) {
+    problem.groups = input(*groups, "groups", 1);
+    check_shape(*groups, {problem.rank}, "groups");
+    problem.group_count = 1 + *std::max_element(problem.groups, problem.groups + problem.rank);
+    check(problem.group_count <= problem.rank, "groups must be numbered without gaps");
   }
   if (weights) {
     problem.weights = input(*weights, "weights", 3);
@@ -88,11 +95,14 @@ void bind_nmf(py::module_& m) {
       .def_readwrite("l2_w", &NmfOptions::l2_w)
       .def_readwrite("l2_h", &NmfOptions::l2_h)
       .def_readwrite("smooth_h", &NmfOptions::smooth_h)
+      .def_readwrite("group_h", &NmfOptions::group_h)
+      .def_readwrite("group_scale", &NmfOptions::group_scale)
+      .def_readwrite("normalize_w", &NmfOptions::normalize_w)
       .def_readwrite("accelerate", &NmfOptions::accelerate)
       .def_readwrite("guard_l2", &NmfOptions::guard_l2);
   const auto define = [&m](auto scalar) {
     m.def("nmf", &factorize<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
-          py::arg("weights").noconvert(), py::arg("fixed").noconvert(), py::arg("costs").noconvert(), py::arg("done").noconvert(),
+          py::arg("weights").noconvert(), py::arg("fixed").noconvert(), py::arg("groups").noconvert(), py::arg("costs").noconvert(), py::arg("done").noconvert(),
           py::arg("options"), py::arg("want_costs"), py::arg("callback"));
     m.def("nmf_divergence", &divergence<decltype(scalar)>, py::arg("v").noconvert(), py::arg("w").noconvert(), py::arg("h").noconvert(),
           py::arg("beta"), py::arg("out").noconvert());

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
+#include "nmf_dictionary.hpp"
 #include "nmf_momentum.hpp"
+#include "nmf_rule.hpp"
 #include "phasewise/aligned.hpp"
 #include "phasewise/dispatch.hpp"
 #include "phasewise/threads.hpp"
@@ -15,71 +16,38 @@ namespace {
 
 constexpr std::size_t tolerance_period = 10;
 constexpr std::size_t small_product = std::size_t(1) << 20;
-// Model floor relative to max(V) and data floor relative to mean(V), as in the numpy twin.
-constexpr double model_floor = 1e-12, data_floor = 1e-10;
 
 std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-double exponent(double beta, bool quadratic) {
-  if (beta <= 2 && quadratic) return 1 / (3 - beta);
-  return beta < 1 ? 1 / (2 - beta) : beta <= 2 ? 1 : 1 / (beta - 1);
-}
-
-// Weights leave no sum or product that all entries share.
-NmfKind kind_of(double beta, bool weighted) {
-  if (weighted) return NmfKind::general;
-  return beta == 2 ? NmfKind::euclidean : beta == 1 ? NmfKind::kullback_leibler : NmfKind::general;
-}
-
-// Mean and peak of the entries of positive weight, frame by frame in a fixed order.
 template <class T>
-void measure(const T* v, std::size_t frames, std::size_t freq, const T* weights, std::size_t weights_frame, double& mean, double& peak) {
-  std::vector<double> sums(frames), peaks(frames);
-  std::vector<std::size_t> counts(frames);
-  parallel_for(frames, 64, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t t = begin; t < end; ++t) {
-      double sum = 0;
-      T most = 0;
-      for (std::size_t f = 0; f < freq; ++f) {
-        if (weights != nullptr && !(weights[t * weights_frame + f] > 0)) continue;
-        sum += static_cast<double>(v[t * freq + f]);
-        most = std::max(most, v[t * freq + f]);
-        ++counts[t];
-      }
-      sums[t] = sum;
-      peaks[t] = static_cast<double>(most);
-    }
-  });
-  mean = peak = 0;
-  std::size_t count = 0;
-  for (std::size_t t = 0; t < frames; ++t) {
-    mean += sums[t];
-    peak = std::max(peak, peaks[t]);
-    count += counts[t];
-  }
-  mean /= static_cast<double>(std::max<std::size_t>(count, 1));
+NmfShape<T> shape_of(std::size_t freq, std::size_t rank, std::size_t lanes) {
+  NmfShape<T> shape{};
+  shape.freq = freq;
+  shape.rank = rank;
+  // Few components: shorter vectors, so that less of them is padding.
+  shape.rank_lanes = lanes;
+  while (shape.rank_lanes * sizeof(T) > 16 && rank <= shape.rank_lanes / 2) shape.rank_lanes /= 2;
+  shape.freq_stride = round_up(freq, lanes);
+  shape.rank_stride = round_up(rank, shape.rank_lanes);
+  return shape;
 }
 
-// The iterations of one matrix. Internally V and W are divided by the power of two below max(V), so that floors and ranges
-// are the same for every scale.
+// The iterations of one matrix.
 template <class T>
 class Factorization {
  public:
   Factorization(const NmfBatch<T>& problem, std::size_t index, const NmfOptions& options)
-      : kernels_(nmf_kernels<T>(active_isa())), gemm_(gemm_kernels<T>(active_isa())), options_(options),
-        v_(problem.v + index * problem.frames * problem.freq), w_(problem.w + index * problem.freq * problem.rank),
-        h_(problem.h + index * problem.frames * problem.rank),
-        weights_(problem.weights ? problem.weights + index * problem.weights_matrix : nullptr), weights_frame_(problem.weights_frame),
-        costs_(problem.costs ? problem.costs + index * options.iterations : nullptr), frames_(problem.frames) {
+      : kernels_(nmf_kernels<T>(active_isa())), options_(options), w_(problem.w + index * problem.freq * problem.rank),
+        h_(problem.h + index * problem.frames * problem.rank), costs_(problem.costs ? problem.costs + index * options.iterations : nullptr),
+        frames_(problem.frames), tiles_((frames_ + kernels_.tile_frames - 1) / kernels_.tile_frames),
+        data_{problem.v + index * problem.frames * problem.freq, problem.frames, problem.freq,
+              problem.weights ? problem.weights + index * problem.weights_matrix : nullptr, problem.weights_frame},
+        extent_(measure(data_)), scale_(scale_of<T>(extent_)), shape_(shape_of<T>(problem.freq, problem.rank, kernels_.lanes)),
+        rule_(make_rule<T>(options, extent_, scale_, data_.weights != nullptr, smooth())),
+        dictionary_(kernels_, gemm_kernels<T>(active_isa()), shape_, rule_.kind, options.normalize_w) {
     rule_.fixed = problem.fixed;
-    shape_.freq = problem.freq;
-    shape_.rank = problem.rank;
-    // Few components: shorter vectors, so that less of them is padding.
-    shape_.rank_lanes = kernels_.lanes;
-    while (shape_.rank_lanes * sizeof(T) > 16 && problem.rank <= shape_.rank_lanes / 2) shape_.rank_lanes /= 2;
-    shape_.freq_stride = round_up(problem.freq, kernels_.lanes);
-    shape_.rank_stride = round_up(problem.rank, shape_.rank_lanes);
-    set_rule();
+    rule_.groups = problem.groups;
+    rule_.group_count = problem.group_count;
     load();
   }
 
@@ -117,57 +85,23 @@ class Factorization {
     double divergence, total;
   };
 
-  void set_rule() {
-    const double most = sizeof(T) == 4 ? 1e30 : 1e200, beta = options_.beta;
-    double mean, peak;
-    measure(v_, frames_, shape_.freq, weights_, weights_frame_, mean, peak);
-    if (!(peak > 0)) mean = peak = 1;
-    const int power = std::clamp(std::ilogb(peak), sizeof(T) == 4 ? -120 : -1000, sizeof(T) == 4 ? 120 : 1000);
-    scale_ = std::ldexp(1.0, -power);
-    rule_.kind = kind_of(beta, weights_ != nullptr);
-    rule_.beta = beta;
-    rule_.scale = static_cast<T>(scale_);
-    rule_.data_floor = static_cast<T>(beta <= 0 ? data_floor * mean * scale_ : 0);
-    // The powers beta - 1 and beta - 2 of the model stay within [1 / most, most].
-    const double power_range = std::pow(most, 1 / std::max({std::abs(beta - 1), std::abs(beta - 2), 1.0}));
-    rule_.model_floor = static_cast<T>(std::max(model_floor * peak * scale_, 1 / power_range));
-    rule_.model_limit = beta == 1 ? std::numeric_limits<T>::max() : static_cast<T>(power_range);
-    rule_.most = static_cast<T>(most);
-    rule_.factor_limit = static_cast<T>(std::sqrt(most));
-    const auto scaled = [&](double weight, double exponent) { return static_cast<T>(std::min(weight * std::pow(scale_, exponent), most)); };
-    const auto penalty = [&](double l1, double l2, bool quadratic) {
-      return NmfPenalty<T>{static_cast<T>(l1), static_cast<T>(l2), exponent(beta, quadratic), quadratic && beta == 1};
-    };
-    const bool guard = options_.guard_l2;
-    rule_.smooth_h = smooth() ? scaled(options_.smooth_h, beta) : T(0);
-    rule_.h = penalty(scaled(options_.l1_h, beta), scaled(options_.l2_h, beta), (guard && options_.l2_h > 0) || smooth());
-    rule_.w = penalty(scaled(options_.l1_w, beta - 1), scaled(options_.l2_w, beta - 2), guard && options_.l2_w > 0);
-  }
-
   void load() {
     const std::size_t rank = shape_.rank, r = shape_.rank_stride;
     activations_ = AlignedBuffer<T>(round_up(frames_ * r, kernels_.lanes));
     for (std::size_t t = 0; t < frames_; ++t)
       for (std::size_t k = 0; k < r; ++k) activations_[t * r + k] = k < rank ? std::min(h_[t * rank + k], rule_.factor_limit) : T(0);
-    if (smooth()) past_ = AlignedBuffer<T>(activations_.size());
     std::fill(activations_.data() + frames_ * r, activations_.data() + activations_.size(), T(0));
-    rows_ = AlignedBuffer<T>(shape_.freq_stride * r);
-    panels_ = AlignedBuffer<T>(shape_.freq_stride * rank);
-    for (std::size_t f = 0; f < shape_.freq_stride; ++f) {
-      const std::size_t begin = f / kernels_.panel * kernels_.panel, width = std::min(kernels_.panel, shape_.freq_stride - begin);
-      for (std::size_t k = 0; k < r; ++k) {
-        const bool inside = k < rank && f < shape_.freq;
-        const T value = inside ? std::min(static_cast<T>(static_cast<double>(w_[f * rank + k]) * scale_), rule_.factor_limit) : T(0);
-        rows_[f * r + k] = value;
-        if (k < rank) panels_[begin * rank + k * width + (f - begin)] = value;
-      }
+    if (smooth()) past_ = AlignedBuffer<T>(activations_.size());
+    if (options_.normalize_w) {
+      weight_h_ = AlignedBuffer<T>(r);
+      weight_w_ = AlignedBuffer<T>(r);
+      rule_.h.each = weight_h_.data();
+      rule_.w.each = weight_w_.data();
     }
-    sums_ = AlignedBuffer<T>(r);
-    gram_ = AlignedBuffer<T>(rank * r);
-    summarize();
-    tiles_ = (frames_ + kernels_.tile_frames - 1) / kernels_.tile_frames;
+    dictionary_.load(w_, scale_, rule_.factor_limit);
+    weigh_activations();
     if (options_.accelerate && options_.update_h) moving_h_.resize(activations_.size());
-    if (options_.accelerate && options_.update_w) moving_w_.resize(panels_.size());
+    if (options_.accelerate && options_.update_w) moving_w_.resize(dictionary_.size());
     if (!options_.update_w) return;
     // Blocks of frames with sums of their own, added in their order: their number depends on the shape alone, never on the
     // threads, and their memory stays near a tenth of V.
@@ -179,35 +113,35 @@ class Factorization {
     partial_ = AlignedBuffer<T>(blocks_ * block_size_);
   }
 
-  // What the updates of H need to know of W besides W.
-  void summarize() {
-    const std::size_t r = shape_.rank_stride;
-    if (rule_.kind == NmfKind::euclidean) gemm_.gram(rows_.data(), shape_.freq, shape_.rank, r, gram_.data());
-    if (rule_.kind != NmfKind::kullback_leibler) return;
-    std::fill(sums_.data(), sums_.data() + r, T(0));
-    for (std::size_t f = 0; f < shape_.freq; ++f)
-      for (std::size_t k = 0; k < r; ++k) sums_[k] += rows_[f * r + k];
-  }
-
   void store() const {
     const std::size_t rank = shape_.rank, r = shape_.rank_stride;
     if (options_.update_h)
       for (std::size_t t = 0; t < frames_; ++t) std::copy_n(activations_.data() + t * r, rank, h_ + t * rank);
-    if (options_.update_w)
-      for (std::size_t f = 0; f < shape_.freq; ++f)
-        for (std::size_t k = 0; k < rank; ++k)
-          if (rule_.fixed == nullptr || !rule_.fixed[k]) w_[f * rank + k] = static_cast<T>(static_cast<double>(rows_[f * r + k]) / scale_);
+    if (options_.update_w) dictionary_.store(w_, scale_, rule_.fixed);
   }
 
-  NmfDictionary<T> dictionary() const { return {panels_.data(), rows_.data(), sums_.data(), gram_.data()}; }
+  // With normalised columns l1_h weighs sum(W[:, k]) sum(H[k]): for each factor a weight of its sum.
+  T product_weight() const { return static_cast<T>(options_.l1_h * std::pow(scale_, options_.beta - 1)); }
+  void weigh_activations() {
+    for (std::size_t k = 0; k < weight_h_.size(); ++k) weight_h_[k] = product_weight() * dictionary_.sums()[k];
+  }
+  void weigh_dictionary() {
+    const std::size_t r = weight_w_.size();
+    for (std::size_t k = 0; k < r; ++k) {
+      double sum = 0;
+      for (std::size_t t = 0; t < frames_; ++t) sum += static_cast<double>(activations_[t * r + k]);
+      weight_w_[k] = product_weight() * static_cast<T>(sum);
+    }
+  }
+
   NmfTile<T> tile(std::size_t i) {
     const std::size_t begin = i * kernels_.tile_frames;
     NmfTile<T> tile{};
     tile.frames = std::min(kernels_.tile_frames, frames_ - begin);
-    tile.v = v_ + begin * shape_.freq;
+    tile.v = data_.v + begin * shape_.freq;
     tile.h = activations_.data() + begin * shape_.rank_stride;
-    if (weights_ != nullptr) tile.weights = weights_ + begin * weights_frame_;
-    tile.weights_frame = weights_frame_;
+    if (data_.weights != nullptr) tile.weights = data_.weights + begin * data_.weights_frame;
+    tile.weights_frame = data_.weights_frame;
     tile.past = past_.data() + (smooth() ? begin * shape_.rank_stride : 0);
     tile.first = begin == 0;
     tile.last = begin + tile.frames == frames_;
@@ -242,12 +176,12 @@ class Factorization {
     if (options_.update_h) {
       parallel_for(tiles_, 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i)
-          kernels_.update_activations(shape_, rule_, dictionary(), tile(i), count, costs.empty() ? nullptr : &costs[2 * i * count],
+          kernels_.update_activations(shape_, rule_, dictionary_.view(), tile(i), count, costs.empty() ? nullptr : &costs[2 * i * count],
                                       read ? read + 2 * i : nullptr, scratch());
       });
     }
     if (!want_costs) return;
-    const double w = dictionary_penalty();
+    const double w = dictionary_.penalty(rule_.w);
     for (std::size_t k = 0; k < count; ++k) {
       double total = w;
       for (std::size_t i = 0; i < tiles_; ++i) total += costs[2 * (i * count + k)] + costs[2 * (i * count + k) + 1];
@@ -266,8 +200,8 @@ class Factorization {
         const std::size_t first = b * tiles_ / blocks_, last = (b + 1) * tiles_ / blocks_;
         for (std::size_t i = first; i < last; ++i) {
           if (options_.update_h)
-            kernels_.update_activations(shape_, rule_, dictionary(), tile(i), 1, nullptr, read ? read + 2 * i : nullptr, scratch());
-          kernels_.accumulate(shape_, rule_, dictionary(), tile(i), i == first, sums(b), scratch());
+            kernels_.update_activations(shape_, rule_, dictionary_.view(), tile(i), 1, nullptr, read ? read + 2 * i : nullptr, scratch());
+          kernels_.accumulate(shape_, rule_, dictionary_.view(), tile(i), i == first, sums(b), scratch());
         }
       }
     });
@@ -277,31 +211,31 @@ class Factorization {
       for (std::size_t b = 1; b < blocks_; ++b)
         for (std::size_t i = 0; i < size; ++i) total.denominator[i] += sums(b).denominator[i];
     }
-    const std::size_t panels = (shape_.freq_stride + kernels_.panel - 1) / kernels_.panel;
-    parallel_for(panels, 4, [&](std::size_t begin, std::size_t end) {
+    if (options_.normalize_w) weigh_dictionary();
+    parallel_for(dictionary_.panels(), 4, [&](std::size_t begin, std::size_t end) {
       for (std::size_t p = begin; p < end; ++p) {
-        const std::size_t f = p * kernels_.panel, offset = f * shape_.rank;
-        const std::size_t size = std::min(kernels_.panel, shape_.freq_stride - f) * shape_.rank;
+        const std::size_t f = p * kernels_.panel, offset = f * shape_.rank, size = dictionary_.panel_width(f) * shape_.rank;
         for (std::size_t b = 1; b < blocks_; ++b) {
           kernels_.add(total.numerator + offset, sums(b).numerator + offset, total.numerator + offset, size);
           if (rule_.kind == NmfKind::general)
             kernels_.add(total.denominator + offset, sums(b).denominator + offset, total.denominator + offset, size);
         }
-        kernels_.update_dictionary(shape_, rule_, f, total, panels_.data(), rows_.data(), scratch());
+        kernels_.update_dictionary(shape_, rule_, f, total, dictionary_.panel_data(), dictionary_.row_data(), scratch());
       }
     });
-    summarize();
+    dictionary_.summarize();
+    weigh_activations();
   }
 
   // An accelerated iteration: see nmf_momentum.hpp.
   void leap(std::size_t i) {
-    T *h = activations_.data(), *w = panels_.data();
+    T *h = activations_.data(), *w = dictionary_.panel_data();
     const double momentum = momentum_.momentum(), stride = momentum_.stride();
     if (i == 0) moving_h_.keep_left(h), moving_w_.keep_left(w);
     if (momentum_.moves()) {
       moving_h_.extrapolate(kernels_, rule_, h, momentum, stride);
       moving_w_.extrapolate(kernels_, rule_, w, momentum, stride);
-      if (options_.update_w) copy_rows();
+      if (options_.update_w) moved();
     }
     moving_h_.keep_read(h);
     moving_w_.keep_read(w);
@@ -309,7 +243,7 @@ class Factorization {
     const bool on_the_way = options_.update_h;
     const bool ask = !on_the_way || (costs_ != nullptr && rule_.kind == NmfKind::euclidean);
     const double exact = ask ? current_cost().total : 0;
-    double cost = on_the_way ? dictionary_penalty() : exact;
+    double cost = on_the_way ? dictionary_.penalty(rule_.w) : exact;
     if (on_the_way) {
       std::vector<double> read(2 * tiles_);
       step(i, read.data());
@@ -319,7 +253,7 @@ class Factorization {
     if (!momentum_.accept(cost)) {
       moving_h_.restore(h);
       moving_w_.restore(w);
-      if (options_.update_w) copy_rows();
+      if (options_.update_w) moved();
       return;
     }
     if (costs_ != nullptr) fill_costs(i, ask ? exact : cost);
@@ -337,32 +271,16 @@ class Factorization {
     known_ = end;
   }
 
-  // The other layout of W, and what follows from it, after a change of the panels.
-  void copy_rows() {
-    for (std::size_t begin = 0; begin < shape_.freq_stride; begin += kernels_.panel) {
-      const std::size_t width = std::min(kernels_.panel, shape_.freq_stride - begin);
-      const T* panel = panels_.data() + begin * shape_.rank;
-      for (std::size_t f = 0; f < width; ++f)
-        for (std::size_t k = 0; k < shape_.rank; ++k) rows_[(begin + f) * shape_.rank_stride + k] = panel[k * width + f];
-    }
-    summarize();
-  }
-
-  double dictionary_penalty() const {
-    double sum = 0, squares = 0;
-    for (std::size_t f = 0; f < shape_.freq; ++f)
-      for (std::size_t k = 0; k < shape_.rank; ++k) {
-        const double w = static_cast<double>(rows_[f * shape_.rank_stride + k]);
-        sum += w;
-        squares += w * w;
-      }
-    return static_cast<double>(rule_.w.l1) * sum + 0.5 * static_cast<double>(rule_.w.l2) * squares;
+  // After a change of the panels of W alone.
+  void moved() {
+    dictionary_.copy_rows();
+    weigh_activations();
   }
 
   Cost current_cost() {
     std::vector<double> costs(2 * tiles_);
     parallel_for(tiles_, 1, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) kernels_.cost(shape_, rule_, dictionary(), tile(i), &costs[2 * i], scratch());
+      for (std::size_t i = begin; i < end; ++i) kernels_.cost(shape_, rule_, dictionary_.view(), tile(i), &costs[2 * i], scratch());
     });
     Cost cost{0, 0};
     for (std::size_t i = 0; i < tiles_; ++i) {
@@ -370,24 +288,24 @@ class Factorization {
       cost.total += costs[2 * i + 1];
     }
     const double unscaled = 1 / std::pow(scale_, options_.beta);
-    cost.total = (cost.divergence + cost.total + dictionary_penalty()) * unscaled;
+    cost.total = (cost.divergence + cost.total + dictionary_.penalty(rule_.w)) * unscaled;
     cost.divergence *= unscaled;
     return last_ = cost;
   }
 
   const NmfKernels<T>& kernels_;
-  const GemmKernels<T>& gemm_;
   NmfOptions options_;
-  const T* v_;
   T *w_, *h_;
-  const T* weights_;
-  std::size_t weights_frame_;
   double* costs_;
-  std::size_t frames_, tiles_ = 0, blocks_ = 0, block_size_ = 0;
-  double scale_ = 1;
+  std::size_t frames_, tiles_, blocks_ = 0, block_size_ = 0;
+  NmfData<T> data_;
+  Extent extent_;
+  double scale_;
   NmfShape<T> shape_;
   NmfRule<T> rule_;
-  AlignedBuffer<T> activations_, past_, panels_, rows_, sums_, gram_, partial_;
+  Dictionary<T> dictionary_;
+  AlignedBuffer<T> activations_, past_, partial_;
+  AlignedBuffer<T> weight_h_, weight_w_;  // normalised columns: weights of the sums of the factors, component by component
   MovingFactor<T> moving_w_, moving_h_;  // accelerated: of the factors that are learnt
   Momentum momentum_;
   std::size_t known_ = 0;  // accelerated: iterations whose costs are known

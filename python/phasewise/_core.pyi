@@ -28,6 +28,9 @@ class NmfOptions:
     l2_w: float
     l2_h: float
     smooth_h: float
+    group_h: float
+    group_scale: float
+    normalize_w: bool
     accelerate: bool
     guard_l2: bool
 
@@ -248,6 +251,7 @@ def nmf(
     h: NDArray[numpy.float32],
     weights: NDArray[numpy.float32] | None,
     fixed: NDArray[numpy.bool] | None,
+    groups: NDArray[numpy.uint32] | None,
     costs: NDArray[numpy.float64],
     done: NDArray[numpy.uint64],
     options: NmfOptions,
@@ -261,6 +265,7 @@ def nmf(
     h: NDArray[numpy.float64],
     weights: NDArray[numpy.float64] | None,
     fixed: NDArray[numpy.bool] | None,
+    groups: NDArray[numpy.uint32] | None,
     costs: NDArray[numpy.float64],
     done: NDArray[numpy.uint64],
     options: NmfOptions,

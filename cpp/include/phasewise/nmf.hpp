@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 
 namespace phasewise {
@@ -17,6 +18,9 @@ struct NmfOptions {
   double l1_w = 0, l1_h = 0;  // weights of sum(W), sum(H)
   double l2_w = 0, l2_h = 0;  // weights of sum(W^2) / 2, sum(H^2) / 2
   double smooth_h = 0;        // weight of the squared changes of H from frame to frame
+  double group_h = 0;         // weight of sum(log(1 + g / group_scale)), g being the sum of a group of activations in a frame
+  double group_scale = 1;
+  bool normalize_w = false;   // l1_h weighs activations as if the columns of W summed to one
   bool accelerate = false;    // extrapolate the factors between iterations, as long as that lowers the cost
   bool guard_l2 = true;       // false: scikit-learn's step, which is longer for beta < 2 but may raise the cost where l2 > 0
 };
@@ -35,7 +39,9 @@ struct NmfBatch {
   // they share them. V is not looked at where they are 0.
   const T* weights = nullptr;
   std::size_t weights_frame = 0, weights_matrix = 0;
-  const bool* fixed = nullptr;  // (rank) columns of W that stay as they are, or nullptr
+  const bool* fixed = nullptr;           // (rank) columns of W that stay as they are, or nullptr
+  const std::uint32_t* groups = nullptr;  // (rank) group of each component, below group_count; needed if group_h > 0
+  std::size_t group_count = 0;
 };
 
 // Factorises. `progress` (optional) is called with the fraction done and stops everything by returning false; the result

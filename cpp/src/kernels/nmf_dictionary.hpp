@@ -82,10 +82,11 @@ void update_dictionary(const NmfShape<T>& shape, const NmfRule<T>& rule, std::si
   const V scale = V::broadcast(rule.kind == NmfKind::euclidean ? rule.scale : T(1));
   for (std::size_t k = 0; k < shape.rank; ++k) {
     if (rule.fixed != nullptr && rule.fixed[k]) continue;
+    const V each = V::broadcast(rule.w.each == nullptr ? T(0) : rule.w.each[k]);
     for (std::size_t f = 0; f < width; f += V::lanes) {
       const std::size_t i = k * width + f;
       const V denominator = rule.kind == NmfKind::kullback_leibler ? V::broadcast(sums.denominator[k]) : V::load(denominators + i);
-      step(V::load(w + i), V::load(numerators + i) * scale, denominator).store(w + i);
+      step(V::load(w + i), V::load(numerators + i) * scale, denominator + each).store(w + i);
     }
   }
   for (std::size_t f = 0; f < width; ++f)

@@ -32,15 +32,17 @@ struct Workspace {
   T *ratio, *power;             // tile_frames x chunk_width
   T* edge;                      // tile_frames x panel_width
   T *numerator, *denominator;   // tile_frames x rank_stride
+  T *linear, *groups;           // of a frame: rank_stride weights, at most as many groups
 
   Workspace(const NmfShape<T>& shape, T* scratch)
       : ratio(scratch), power(ratio + tile_frames * chunk_width<T>), edge(power + tile_frames * chunk_width<T>),
-        numerator(edge + tile_frames * panel_width<T>), denominator(numerator + tile_frames * shape.rank_stride) {}
+        numerator(edge + tile_frames * panel_width<T>), denominator(numerator + tile_frames * shape.rank_stride),
+        linear(denominator + tile_frames * shape.rank_stride), groups(linear + shape.rank_stride) {}
 };
 
 template <class T>
 std::size_t scratch_size(const NmfShape<T>& shape) {
-  const std::size_t tile = tile_frames * (2 * chunk_width<T> + panel_width<T> + 2 * shape.rank_stride), panel = shape.rank * panel_width<T>;
+  const std::size_t tile = tile_frames * (2 * chunk_width<T> + panel_width<T> + 2 * shape.rank_stride) + 2 * shape.rank_stride, panel = shape.rank * panel_width<T>;
   return tile > panel ? tile : panel;
 }
 
@@ -180,9 +182,16 @@ double gather_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, cons
   return divergence;
 }
 
+// Sums of the groups of components in a frame.
 template <class T>
-double penalty(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, const T* activations) {
-  double sum = 0, squares = 0, changes = 0;
+void group_sums(const NmfShape<T>& shape, const NmfRule<T>& rule, const T* h, T* sums) {
+  for (std::size_t g = 0; g < rule.group_count; ++g) sums[g] = 0;
+  for (std::size_t k = 0; k < shape.rank; ++k) sums[rule.groups[k]] += h[k];
+}
+
+template <class T>
+double penalty(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, const T* activations, const Workspace<T>& work) {
+  double sum = 0, squares = 0, changes = 0, each = 0, groups = 0;
   for (std::size_t t = 0; t < tile.frames; ++t) {
     const T* h = activations + t * shape.rank_stride;
     for (std::size_t k = 0; k < shape.rank; ++k) {
@@ -190,13 +199,21 @@ double penalty(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T
       sum += x;
       squares += x * x;
     }
+    if (rule.h.each != nullptr)
+      for (std::size_t k = 0; k < shape.rank; ++k) each += static_cast<double>(rule.h.each[k]) * static_cast<double>(h[k]);
+    if (rule.group_h > 0) {
+      group_sums(shape, rule, h, work.groups);
+      for (std::size_t g = 0; g < rule.group_count; ++g)
+        groups += static_cast<double>(log(Vec<T, 1>{T(1) + work.groups[g] / rule.group_scale}).v);
+    }
     if (rule.smooth_h > 0 && !(tile.first && t == 0))
       for (std::size_t k = 0; k < shape.rank; ++k) {
         const double change = static_cast<double>(h[k]) - static_cast<double>((h - shape.rank_stride)[k]);
         changes += change * change;
       }
   }
-  return static_cast<double>(rule.h.l1) * sum + 0.5 * static_cast<double>(rule.h.l2) * squares + static_cast<double>(rule.smooth_h) * changes;
+  return static_cast<double>(rule.h.l1) * sum + 0.5 * static_cast<double>(rule.h.l2) * squares + each +
+         static_cast<double>(rule.smooth_h) * changes + static_cast<double>(rule.group_h) * groups;
 }
 
 template <class T>
@@ -208,7 +225,7 @@ void cost(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfDictionary<
     for (std::size_t begin = 0; begin < shape.freq_stride; begin += chunk_width<T>)
       result[0] += chunk_ratios<kind.value, true>(shape, rule, w, tile, begin, work);
   });
-  result[1] = penalty(shape, rule, tile, tile.h);
+  result[1] = penalty(shape, rule, tile, tile.h, work);
 }
 
 // Half the squared distance of the tile from the model, from the products that the update needs: W^T V and W^T W H.
@@ -232,13 +249,32 @@ double euclidean_divergence(const NmfShape<T>& shape, const NmfRule<T>& rule, co
   return 0.5 * (squares + model) - static_cast<double>(rule.scale) * cross;
 }
 
+// Weights of the activations of a frame that differ from component to component, beside those that all have; nullptr: none.
+// The logarithm of a group is majorised by its tangent.
+template <class T>
+const T* linear_weights(const NmfShape<T>& shape, const NmfRule<T>& rule, const T* h, const Workspace<T>& work) {
+  if (!(rule.group_h > 0)) return rule.h.each;
+  group_sums(shape, rule, h, work.groups);
+  for (std::size_t k = 0; k < shape.rank; ++k) {
+    const T group = rule.group_h / (rule.group_scale + work.groups[rule.groups[k]]);
+    work.linear[k] = rule.h.each != nullptr ? group + rule.h.each[k] : group;
+  }
+  for (std::size_t k = shape.rank; k < shape.rank_stride; ++k) work.linear[k] = 0;
+  return work.linear;
+}
+
 // One step of the activations of a frame. With smoothness, neighbours pull at them and stiffen them: see the numpy twin.
 template <class V, class T>
 PW_INLINE void step_frame(const NmfShape<T>& shape, const NmfRule<T>& rule, const NmfTile<T>& tile, std::size_t t, const T* numerators,
-                          T numerator_scale, const T* denominators) {
+                          T numerator_scale, const T* denominators, const Workspace<T>& work) {
   const std::size_t r = shape.rank_stride;
   T* h = tile.h + t * r;
+  const T* linear = linear_weights(shape, rule, h, work);
   const V scale = V::broadcast(numerator_scale);
+  const auto denominator = [&](std::size_t k) PW_LAMBDA {
+    const V d = V::load(denominators + k);
+    return linear == nullptr ? d : d + V::load(linear + k);
+  };
   if (rule.smooth_h > 0) {
     const T* past = tile.past + t * r;
     const bool before = !(tile.first && t == 0), behind = !(tile.last && t + 1 == tile.frames);
@@ -248,13 +284,12 @@ PW_INLINE void step_frame(const NmfShape<T>& shape, const NmfRule<T>& rule, cons
       V pull = V::broadcast(neighbours) * V::load(past + k);
       if (before) pull = pull + V::load(past - r + k);
       if (behind) pull = pull + V::load(past + r + k);
-      step(V::load(h + k), V::load(numerators + k) * scale, V::load(denominators + k), V::broadcast(twice) * pull).store(h + k);
+      step(V::load(h + k), V::load(numerators + k) * scale, denominator(k), V::broadcast(twice) * pull).store(h + k);
     }
     return;
   }
   const Step<V> step(rule, rule.h);
-  for (std::size_t k = 0; k < r; k += V::lanes)
-    step(V::load(h + k), V::load(numerators + k) * scale, V::load(denominators + k)).store(h + k);
+  for (std::size_t k = 0; k < r; k += V::lanes) step(V::load(h + k), V::load(numerators + k) * scale, denominator(k)).store(h + k);
 }
 
 template <class T>
@@ -267,7 +302,7 @@ void update_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
     using V = decltype(lanes);
     for (std::size_t i = 0; i < iterations; ++i) {
       // Neighbouring tiles may have moved on; what they were is among the past.
-      if (read != nullptr) read[1] = penalty(shape, rule, tile, rule.smooth_h > 0 ? tile.past : tile.h);
+      if (read != nullptr) read[1] = penalty(shape, rule, tile, rule.smooth_h > 0 ? tile.past : tile.h, work);
       if (rule.kind == NmfKind::euclidean) {
         if (i == 0) {  // W^T V does not change with H
           product<V, false>(tile.frames, shape.freq, r, MatrixView<const T>{tile.v, shape.freq, 1}, w.rows, r,
@@ -284,7 +319,7 @@ void update_activations(const NmfShape<T>& shape, const NmfRule<T>& rule, const 
       const T scale = rule.kind == NmfKind::euclidean ? rule.scale : T(1);
       for (std::size_t t = 0; t < tile.frames; ++t)
         step_frame<V>(shape, rule, tile, t, work.numerator + t * r, scale,
-                      rule.kind == NmfKind::kullback_leibler ? w.sums : work.denominator + t * r);
+                      rule.kind == NmfKind::kullback_leibler ? w.sums : work.denominator + t * r, work);
       if (costs != nullptr) cost(shape, rule, w, tile, costs + 2 * i, scratch);  // keeps the numerators
     }
   });

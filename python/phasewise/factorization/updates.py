@@ -11,6 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from phasewise import _core
 from phasewise._validate import choice, generator, integer, magnitudes, number
 from phasewise.errors import Cancelled, ParameterError
+from phasewise.factorization.arguments import (
+    check_penalties,
+    entry_weights,
+    group_numbers,
+    learnt_columns,
+    mean_of_known,
+    normalize,
+    starting_factor,
+)
 from phasewise.factorization.initialization import STARTS, starts
 
 __all__ = ["divergence", "factorize", "nmf"]
@@ -33,6 +42,10 @@ def nmf(
     l2_W: float = 0.0,
     l2_H: float = 0.0,
     smooth_H: float = 0.0,
+    group_H: float = 0.0,
+    groups: ArrayLike | None = None,
+    group_scale: float | None = None,
+    normalize_W: bool = False,
     weights: ArrayLike | None = None,
     accelerate: bool = False,
     rng: Any = None,
@@ -80,7 +93,19 @@ def nmf(
     smooth_H : float >= 0
         Weight of the penalty ``smooth_H sum((H[:, t] - H[:, t - 1])**2)``, which makes activations change
         slowly. Like every penalty of H alone it can be dodged by a smaller H and a larger W: keep W fixed, or
-        penalise W too.
+        penalise W too (for `l1_H` see `normalize_W`).
+    group_H : float >= 0
+        Weight of the penalty ``group_H sum(log(1 + g / group_scale))`` over frames and groups, g being the
+        sum of the activations of a group in a frame: few sources sound at a time [5]_.
+    groups : array of int, shape (n_components,), optional
+        Group of each component, its source; any labels. Needed with `group_H`.
+    group_scale : float > 0, optional
+        Sum of a group above which the penalty hardly grows. By default a tenth of the mean of the starting H,
+        summed over a group.
+    normalize_W : bool
+        Measure sparsity as if every column of W summed to 1: the penalty is ``l1_H sum(W[:, k]) sum(H[k])``,
+        which no change of scale dodges, and the learnt columns of the result sum to 1. Excludes `l2_H`,
+        `smooth_H` and `group_H`.
     weights : array that broadcasts to V, nonnegative and finite, optional
         Weights of the entries in the divergence: 0 for missing ones, whose values in V do not matter (finite
         as they must be). Each iteration then costs what it does for a general `beta`.
@@ -138,6 +163,8 @@ def nmf(
        Mathematical Programming 159, 2016.
     .. [4] B. O'Donoghue and E. Candes, "Adaptive restart for accelerated gradient schemes", Foundations of
        Computational Mathematics 15, 2015.
+    .. [5] A. Lefevre, F. Bach and C. Fevotte, "Itakura-Saito nonnegative matrix factorization with group
+       sparsity", ICASSP 2011.
     """
     data = magnitudes("V", V)
     if data.size == 0:
@@ -153,8 +180,11 @@ def nmf(
     options.l2_w = number("l2_W", l2_W, minimum=0)
     options.l2_h = number("l2_H", l2_H, minimum=0)
     options.smooth_h = number("smooth_H", smooth_H, minimum=0)
+    options.group_h = number("group_H", group_H, minimum=0)
+    options.normalize_w = bool(normalize_W)
+    check_penalties(options, groups)
     options.accelerate = bool(accelerate)
-    learnt = _columns(update_W, rank)
+    learnt = learnt_columns(update_W, rank)
     options.update_w, options.update_h = bool(learnt.any()), bool(update_H)
     fixed = None if learnt.all() or not learnt.any() else ~learnt
     if not (options.update_w or options.update_h):
@@ -169,23 +199,36 @@ def nmf(
 
     random = generator(rng)
     *batch, freq, frames = data.shape
-    entry_weights = None if weights is None else _weights(weights, data)
+    shares = None if weights is None else entry_weights(weights, data)
     scale = None
     if W is None or H is None:
         known = True if weights is None else np.broadcast_to(np.asarray(weights) > 0, data.shape)
-        mean = _mean(data, known)
+        mean = mean_of_known(data, known)
         scale = np.sqrt(4 * mean / rank)
         if init != "random":
             filled = np.where(known, data, mean).astype(data.dtype, copy=False)
             first = starts(filled, rank, init, random)
             W, H = first[0] if W is None else W, first[1] if H is None else H
-    dictionary = _factor("W", W, (*batch, freq, rank), scale, random, data.dtype)
-    activations = _factor("H", H, (*batch, rank, frames), scale, random, data.dtype)
+    dictionary = starting_factor("W", W, (*batch, freq, rank), scale, random, data.dtype)
+    activations = starting_factor("H", H, (*batch, rank, frames), scale, random, data.dtype)
     memory = np.array(np.swapaxes(activations, -1, -2), order="C")
+    members = None
+    if groups is not None:
+        members, options.group_scale = group_numbers(groups, group_scale, memory)
 
     cost = factorize(
-        np.swapaxes(data, -1, -2), dictionary, memory, options, return_cost, callback, entry_weights, fixed
+        np.swapaxes(data, -1, -2),
+        dictionary,
+        memory,
+        options,
+        return_cost,
+        callback,
+        shares,
+        fixed,
+        members,
     )[1]
+    if normalize_W:
+        normalize(dictionary, memory, learnt)
     factors = dictionary, np.swapaxes(memory, -1, -2)
     return (*factors, cost) if return_cost else factors
 
@@ -199,12 +242,14 @@ def factorize(
     callback: Callable[[float], Any] | None = None,
     weights: NDArray[Any] | None = None,
     fixed: NDArray[np.bool_] | None = None,
+    groups: NDArray[np.uint32] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Run the core on checked arrays, all frame-major: V (..., frames, freq), H (..., frames, rank).
 
     W (..., freq, rank) and H must be C-contiguous; they hold the start and receive the result. Weights have
     three axes, of which the first two may be 1 where matrices or frames share them; ``fixed`` tells which
-    columns of W stay. Returns the iterations made, of shape (...), and the costs.
+    columns of W stay, ``groups`` numbers the group of each component. Returns the iterations made, of shape
+    (...), and the costs.
     """
     batch = V.shape[:-2]
     v = np.ascontiguousarray(V).reshape(-1, *V.shape[-2:])
@@ -212,7 +257,7 @@ def factorize(
     costs = np.zeros((len(v), options.iterations if return_cost else 0))
     report = None if callback is None else lambda fraction: callback(fraction) is not False
     w, h = W.reshape(-1, *W.shape[-2:]), H.reshape(-1, *H.shape[-2:])
-    if not _core.nmf(v, w, h, weights, fixed, costs, done, options, return_cost, report):
+    if not _core.nmf(v, w, h, weights, fixed, groups, costs, done, options, return_cost, report):
         raise Cancelled("nmf was stopped by its callback.")
     if return_cost and options.iterations:
         costs = costs[:, : int(done.max())]
@@ -227,65 +272,3 @@ def divergence(V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], beta: float) -
     result = np.empty(len(v))
     _core.nmf_divergence(v, w, h, beta, result)
     return result.reshape(V.shape[:-2])
-
-
-def _columns(update_W: bool | ArrayLike, rank: int) -> NDArray[np.bool_]:
-    """Which columns of W are learnt."""
-    learnt = np.asarray(update_W)
-    if learnt.dtype != bool or learnt.shape not in ((), (rank,)):
-        raise ParameterError(
-            f"update_W must be a bool, or one for each of the {rank} columns of W, got {learnt.dtype} of "
-            f"shape {learnt.shape}."
-        )
-    return np.array(np.broadcast_to(learnt, rank))
-
-
-def _weights(given: ArrayLike, V: NDArray[Any]) -> NDArray[Any]:
-    """Weights for the core: (matrices or 1, frames or 1, freq)."""
-    weights = magnitudes("weights", given, min_ndim=0)
-    try:
-        np.broadcast_to(weights, V.shape)
-    except ValueError:
-        raise ParameterError(
-            f"weights must broadcast to the shape of V, {V.shape}, got {weights.shape}; a weight per "
-            "frequency has shape (freq, 1), one per frame (frames,)."
-        ) from None
-    weights = weights.reshape((1,) * (V.ndim - weights.ndim) + weights.shape)
-    *batch, freq, _ = V.shape
-    if weights[..., 0, 0].size > 1:  # of matrices
-        weights = np.broadcast_to(weights, (*batch, *weights.shape[-2:]))
-    weights = np.broadcast_to(weights, (*weights.shape[:-2], freq, weights.shape[-1]))
-    weights = weights.reshape(-1, *weights.shape[-2:])
-    return np.ascontiguousarray(np.swapaxes(weights, -1, -2), dtype=V.dtype)
-
-
-def _mean(V: NDArray[Any], known: Any) -> NDArray[Any]:
-    """Mean of the known entries of every matrix."""
-    if known is True:
-        return np.asarray(V.mean(axis=(-2, -1), keepdims=True, dtype=np.float64))
-    count = np.maximum(np.count_nonzero(known, axis=(-2, -1), keepdims=True), 1)
-    return np.asarray(V.sum(axis=(-2, -1), keepdims=True, dtype=np.float64, where=known) / count)
-
-
-def _factor(
-    name: str,
-    given: ArrayLike | None,
-    shape: tuple[int, ...],
-    scale: NDArray[Any] | None,
-    rng: np.random.Generator,
-    dtype: Any,
-) -> NDArray[Any]:
-    """A fresh C-contiguous copy of a given factor, broadcast to `shape`, or a random one."""
-    if given is None:
-        assert scale is not None
-        return np.asarray(scale * rng.random(shape), dtype)
-    factor = magnitudes(name, given)
-    if factor.shape[-2:] != shape[-2:] or factor.ndim > len(shape):
-        axes = "(..., freq, n_components)" if name == "W" else "(..., n_components, frames)"
-        raise ParameterError(f"{name} must have shape {axes} = {shape}, got {factor.shape}.")
-    try:
-        return np.array(np.broadcast_to(factor, shape), dtype, order="C")
-    except ValueError:
-        raise ParameterError(
-            f"{name} must have leading axes that broadcast to those of V, got {factor.shape} for {shape}."
-        ) from None

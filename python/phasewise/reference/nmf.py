@@ -24,6 +24,12 @@ to the highest power of h among them, and the decreasing ones to the lowest: ano
 minimum at :math:`\tilde h [(p + s)/(q + \lambda + c \tilde h)]^{\gamma'}`, :math:`\gamma' = 1/(3 - \beta)`
 for :math:`\beta \le 2`, else :math:`\gamma`.
 
+Two more penalties give each component a weight :math:`\lambda` of its own. Logarithms of the sums of groups
+of activations, :math:`\kappa \sum_t \sum_g \log(1 + \sum_{k \in g} h_{kt} / a)`, are majorised by their
+tangents: they add :math:`\kappa / (a + \sum_{k \in g} \tilde h_{kt})`. Where the columns of W count as if
+they summed to one, :math:`\lambda \sum_k \sum_f w_{fk} \sum_t h_{kt}`, each factor adds :math:`\lambda` times
+the sums of the other.
+
 Each iteration updates H, then W. Fitted on the transposed matrix, scikit-learn's "mu" solver takes the same
 steps.
 
@@ -39,7 +45,8 @@ one reads x itself, and m and s grow anew: neither the costs of the z read nor t
 
 Papers: Fevotte & Idier, "Algorithms for nonnegative matrix factorization with the beta-divergence", 2011;
 Kim & Fessler, "Optimized first-order methods for smooth convex minimization", 2016; O'Donoghue & Candes,
-"Adaptive restart for accelerated gradient schemes", 2015.
+"Adaptive restart for accelerated gradient schemes", 2015; Lefevre, Bach & Fevotte, "Itakura-Saito nonnegative
+matrix factorization with group sparsity", 2011.
 """
 
 from __future__ import annotations
@@ -116,15 +123,19 @@ def nmf(
     l2_W: float = 0.0,
     l2_H: float = 0.0,
     smooth_H: float = 0.0,
+    group_H: float = 0.0,
+    groups: Any = 0,
+    group_scale: float = 1.0,
+    normalize_W: bool = False,
     weights: Any = 1.0,
     accelerate: bool = False,
 ) -> tuple[Array, Array, Array]:
     """Factorise ``V`` (..., freq, frames) as ``W`` (..., freq, K) times ``H`` (..., K, frames).
 
-    ``update_W`` may be an array of K bools, one per column. ``weights`` broadcast to V; V is not looked at
-    where they are 0. Missing factors start from uniform values whose product has the mean of ``V``. Returns
-    W, H and the penalised cost after each iteration, ``(..., n_iter)``; accelerated, that of the factors
-    which the next one reads, and of the result.
+    ``update_W`` may be an array of K bools, one per column, ``groups`` an array of K labels. ``weights``
+    broadcast to V; V is not looked at where they are 0. Missing factors start from uniform values whose
+    product has the mean of ``V``. Returns W, H and the penalised cost after each iteration, ``(...,
+    n_iter)``; accelerated, that of the factors which the next one reads, and of the result.
     """
     V = np.asarray(V, dtype=np.float64)
     M = np.broadcast_to(np.asarray(weights, dtype=np.float64), V.shape)
@@ -146,6 +157,13 @@ def nmf(
     neighbours = np.full(V.shape[-1], 2.0)
     neighbours[0] -= 1
     neighbours[-1] -= 1
+    labels = np.broadcast_to(groups, n_components)
+    same = (labels[:, None] == labels).astype(
+        float
+    )  # its product with H: for each component the sum of its group
+    first_of_group = np.unique(labels, return_index=True)[1]
+    products = l1_H if normalize_W else 0.0
+    l1_H = 0.0 if normalize_W else l1_H
 
     def update(W: Array, H: Array) -> tuple[Array, Array]:
         if update_H:
@@ -154,23 +172,32 @@ def nmf(
             both[..., 1:] += H[..., :-1]
             both[..., :-1] += H[..., 1:]
             p, q = Wt @ (M * V * model ** (beta - 2)), Wt @ (M * model ** (beta - 1)) + l1_H
+            q = q + group_H / (group_scale + same @ H) + products * W.sum(axis=-2)[..., :, None]
             H = step(H, p, q, beta, l2_H + 4 * smooth_H * neighbours, 2 * smooth_H * both)
         if np.any(update_W):
             model, Ht = np.maximum(W @ H, floor), H.swapaxes(-1, -2)
             p, q = (M * V * model ** (beta - 2)) @ Ht, (M * model ** (beta - 1)) @ Ht + l1_W
+            q = q + products * H.sum(axis=-1)[..., None, :]
             W = np.where(update_W, step(W, p, q, beta, l2_W, 0.0), W)
         return W, H
 
     def total(W: Array, H: Array) -> Array:
-        terms = l1_W * W + l2_W / 2 * W**2, l1_H * H + l2_H / 2 * H**2, smooth_H * np.diff(H, axis=-1) ** 2
+        terms = [l1_W * W + l2_W / 2 * W**2, l1_H * H + l2_H / 2 * H**2, smooth_H * np.diff(H, axis=-1) ** 2]
+        terms.append(group_H * np.log1p((same @ H)[..., first_of_group, :] / group_scale))
+        terms.append(products * W.sum(axis=-2)[..., :, None] * H)
         penalty = sum(term.sum(axis=(-2, -1)) for term in terms)
         return np.asarray(divergence(V, np.maximum(W @ H, floor), beta, M) + penalty)
 
     if accelerate:
-        return accelerated(update, total, W, H, n_iter)
-    for i in range(n_iter):
-        W, H = update(W, H)
-        costs[..., i] = total(W, H)
+        W, H, costs = accelerated(update, total, W, H, n_iter)
+    else:
+        for i in range(n_iter):
+            W, H = update(W, H)
+            costs[..., i] = total(W, H)
+    if normalize_W:
+        sums = W.sum(axis=-2, keepdims=True)
+        sums = np.where((sums > 0) & np.asarray(update_W), sums, 1.0)
+        W, H = W / sums, H * sums.swapaxes(-1, -2)
     return W, H, costs
 
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace phasewise {
 
@@ -26,6 +27,7 @@ struct NmfShape {
 template <class T>
 struct NmfPenalty {
   T l1, l2;        // weights of the sum and of half the sum of squares
+  const T* each;   // further weights of the sums, rank_stride values, or nullptr
   double gamma;    // exponent of the update
   bool root;       // beta 1 with a quadratic penalty: the update is the root of a quadratic equation
 };
@@ -41,6 +43,9 @@ struct NmfRule {
   T most;                      // numerators and denominators are kept within [1 / most, most]
   NmfPenalty<T> w, h;
   T smooth_h;          // weight of (h_t - h_{t-1})^2
+  T group_h, group_scale;        // weight of sum(log(1 + g / group_scale)) over groups and frames, g the sum of a group
+  const std::uint32_t* groups;   // group of each component
+  std::size_t group_count;
   const bool* fixed;   // columns of W that stay, or nullptr
 };
 
