@@ -5,6 +5,7 @@
 namespace phasewise::bindings {
 
 void bind_config(pybind11::module_& m);
+void bind_integration(pybind11::module_& m);
 void bind_inversion(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_nmf(pybind11::module_& m);

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "peak_frequency.hpp"
 #include "phasewise/threads.hpp"
 
 namespace phasewise {
 namespace {
 
 constexpr double peak_height = 0.01;  // relative to the frame's maximum
-constexpr double log_floor = 1e-6;    // relative to the peak
 constexpr double two_pi = 6.283185307179586476925286766559;
 constexpr std::size_t block_bins = 256;
 
@@ -17,14 +17,6 @@ double fraction(double cycles) { return cycles - std::floor(cycles); }
 
 // Cycles in [-1/2, 3/2) to (-1/2, 1/2].
 double wrapped(double cycles) { return cycles > 0.5 ? cycles - 1 : cycles; }
-
-template <class T>
-double peak_frequency(const T* v, std::size_t k) {
-  const double peak = static_cast<double>(v[k]), floor = log_floor * peak;
-  const double a = std::log(std::max(static_cast<double>(v[k - 1]), floor)), b = std::log(peak);
-  const double c = std::log(std::max(static_cast<double>(v[k + 1]), floor));
-  return static_cast<double>(k) + (c - a) / (2 * (2 * b - a - c));
-}
 
 }  // namespace
 

@@ -1,8 +1,10 @@
-// Mixing, the sinusoidal model and the Wiener filter touch no memory but their own (run under sanitizers), keep the given
+// Mixing, the sinusoidal model, the methods without iterations and the Wiener filter touch no memory but their own (run under sanitizers), keep the given
 // magnitudes and do not depend on threads.
 #include "check.hpp"
 
 #include "phasewise/mixing.hpp"
+#include "phasewise/pghi.hpp"
+#include "phasewise/spsi.hpp"
 #include "phasewise/threads.hpp"
 #include "phasewise/wiener.hpp"
 
@@ -100,6 +102,38 @@ struct Case {
     sinusoidal_phase(p);
     CHECK(one == two, "the sinusoidal phase of %zu bins depends on threads", bins);
     for (const T v : one) CHECK(std::abs(v) < T(3.1416), "phase %g", static_cast<double>(v));
+
+    PhaseIntegration<T> integration;
+    integration.centre = static_cast<double>(bins);
+    integration.width = 10;
+    integration.tolerance = 0.01;
+    const std::vector<std::uint64_t> seeds(batch * sources, 7);
+    integration.seeds = seeds.data();
+    check_one_source(integration, [](const PhaseIntegration<T>& problem) { integrate_phase(problem, [] {}); });
+    SinglePass<T> pass;
+    pass.centre = static_cast<double>(bins);
+    pass.lobe = 2;
+    check_one_source(pass, single_pass<T>);
+  }
+
+  template <class Problem, class Run>
+  void check_one_source(Problem& p, Run&& run) const {
+    std::vector<T> one(2 * magnitudes.size()), two(one.size());
+    p.batch = batch * sources;
+    p.frames = frames;
+    p.bins = bins;
+    p.n_fft = n_fft;
+    p.hop = 7;
+    p.magnitudes = magnitudes.data();
+    set_num_threads(1);
+    p.estimate = one.data();
+    run(p);
+    set_num_threads(2);
+    p.estimate = two.data();
+    run(p);
+    CHECK(one == two, "phases of %zu bins depend on threads", bins);
+    for (std::size_t i = 0; i < magnitudes.size(); ++i)
+      CHECK(std::abs(std::hypot(one[2 * i], one[2 * i + 1]) - magnitudes[i]) < T(1e-5), "magnitude %zu is lost", i);
   }
 };
 

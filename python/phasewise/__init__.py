@@ -36,6 +36,8 @@ _EXPORTS = {
     "nmfd_parts": "factorization",
     "cluster_components": "factorization",
     "griffinlim": "phase.griffin_lim",
+    "pghi": "phase.integration",
+    "spsi": "phase.single_pass",
     "misi": "phase.inversion",
     "spectrogram_inversion": "phase.inversion",
     "ALGORITHMS": "phase.registry",

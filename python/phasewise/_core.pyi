@@ -289,6 +289,30 @@ def nmf_divergence(
     out: NDArray[numpy.float64],
 ) -> None: ...
 def num_threads() -> int: ...
+@overload
+def pghi(
+    *,
+    magnitudes: NDArray[numpy.float32],
+    n_fft: int,
+    hop: int,
+    centre: float,
+    width: float,
+    tolerance: float,
+    seeds: NDArray[numpy.uint64],
+    estimate: NDArray[numpy.complex64],
+) -> None: ...
+@overload
+def pghi(
+    *,
+    magnitudes: NDArray[numpy.float64],
+    n_fft: int,
+    hop: int,
+    centre: float,
+    width: float,
+    tolerance: float,
+    seeds: NDArray[numpy.uint64],
+    estimate: NDArray[numpy.complex128],
+) -> None: ...
 def set_isa(name: str) -> None: ...
 def set_num_threads(n: int) -> None: ...
 @overload
@@ -312,6 +336,26 @@ def sinusoidal_phase(
     onset_angles: NDArray[numpy.float64] | None = None,
     onset_values: NDArray[numpy.complex128] | None = None,
     phase: NDArray[numpy.float64],
+) -> None: ...
+@overload
+def spsi(
+    *,
+    magnitudes: NDArray[numpy.float32],
+    n_fft: int,
+    hop: int,
+    centre: float,
+    lobe: float,
+    estimate: NDArray[numpy.complex64],
+) -> None: ...
+@overload
+def spsi(
+    *,
+    magnitudes: NDArray[numpy.float64],
+    n_fft: int,
+    hop: int,
+    centre: float,
+    lobe: float,
+    estimate: NDArray[numpy.complex128],
 ) -> None: ...
 def trim_memory() -> None: ...
 

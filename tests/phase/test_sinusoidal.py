@@ -48,6 +48,15 @@ def test_equals_twin(isa, threads, rng, dtype):
         assert phase.min() > (-np.pi if dtype == np.float64 else -np.float32(3.1415930))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_peaks_that_rounding_flattens_stay_finite(dtype):
+    V = np.full((65, 4), dtype(0.1))
+    V[20:40] = np.nextafter(dtype(0.1), dtype(1))
+    V[30] = np.nextafter(V[30], dtype(1))
+    phase = pw.sinusoidal_phase(V, hop_length=16)
+    assert distance(phase, twin.sinusoidal_phase(V, 16)).max() < tolerance("phase", dtype)
+
+
 @pytest.mark.parametrize("n_fft", [2, 3, 33, 64])
 def test_few_bins_and_odd_lengths_equal_twin(rng, n_fft):
     V = rng.uniform(0, 1, (1 + n_fft // 2, 20))

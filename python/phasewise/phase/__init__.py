@@ -1,9 +1,11 @@
 """Phase recovery: of one spectrogram, of several from their mixture, and from models of the phase."""
 
 from phasewise.phase.griffin_lim import griffinlim
+from phasewise.phase.integration import pghi
 from phasewise.phase.inversion import misi, spectrogram_inversion
 from phasewise.phase.onsets import detect_onsets
 from phasewise.phase.registry import ALGORITHMS
+from phasewise.phase.single_pass import spsi
 from phasewise.phase.sinusoidal import sinusoidal_phase
 from phasewise.phase.unwrapping import mixing_iterations, pu_iter
 
@@ -13,7 +15,9 @@ __all__ = [
     "griffinlim",
     "misi",
     "mixing_iterations",
+    "pghi",
     "pu_iter",
     "sinusoidal_phase",
     "spectrogram_inversion",
+    "spsi",
 ]

@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasewise import _core
-from phasewise._framing import Framing
-from phasewise._validate import generator, integer
+from phasewise._framing import Framing, framing
+from phasewise._validate import generator, integer, magnitudes
 from phasewise.errors import ParameterError
+from phasewise.windows import WindowSpec
 
 __all__ = [
     "broadcasts",
     "frame_major",
     "generator",
     "length_for",
+    "one_source",
     "phasors",
     "random_phasors",
     "reflection_parameters",
@@ -43,6 +45,31 @@ def length_for(framing: Framing, frames: int, length: int | None) -> int:
         )
     framing.check_overlap(frames, samples)
     return samples
+
+
+def one_source(
+    name: str,
+    V: ArrayLike,
+    n_fft: int | None,
+    hop_length: int | None,
+    win_length: int | None,
+    window: WindowSpec,
+    center: bool,
+    length: int | None,
+) -> tuple[NDArray[Any], Framing]:
+    """Check magnitudes (..., freq, frames) and the transform behind them."""
+    values = magnitudes(name, V)
+    if 0 in values.shape[-2:]:
+        raise ParameterError(f"{name} must have at least one bin and one frame, got shape {values.shape}.")
+    n_fft = max(1, 2 * (values.shape[-2] - 1)) if n_fft is None else n_fft
+    frames_of = framing(n_fft, hop_length, win_length, window, center)
+    if values.shape[-2] != frames_of.bins:
+        raise ParameterError(
+            f"{name} must have 1 + n_fft // 2 = {frames_of.bins} bins on axis -2, got shape {values.shape}."
+        )
+    if length is not None:
+        length_for(frames_of, values.shape[-1], length)
+    return values, frames_of
 
 
 def random_phasors(rng: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

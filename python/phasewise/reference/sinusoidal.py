@@ -48,10 +48,15 @@ def peaks(v: Array, height: float = PEAK_HEIGHT) -> Array:
 
 
 def qifft(v: Array, peak_bins: Array) -> Array:
-    """Frequencies of the peaks in bins: the summit of the parabola through three log magnitudes."""
+    """Frequencies of the peaks in bins: the summit of the parabola through three log magnitudes.
+
+    Where rounding leaves no parabola, the bin's own.
+    """
     triples = np.stack([v[peak_bins - 1], v[peak_bins], v[peak_bins + 1]]).astype(np.float64)
     a, b, c = np.log(np.maximum(triples, LOG_FLOOR * triples[1]))
-    q: Array = peak_bins + (c - a) / (2 * (2 * b - a - c))
+    bend = 2 * (2 * b - a - c)
+    offset = np.where(bend > 0, (c - a) / np.where(bend > 0, bend, 1.0), 0.0)
+    q: Array = peak_bins + np.clip(offset, -0.5, 0.5)
     return q
 
 
