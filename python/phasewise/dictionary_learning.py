@@ -32,6 +32,7 @@ def learn(
     beta: float = 1.0,
     bands: str = "auto",
     n_iter: int = 100,
+    accelerate: bool = True,
     max_frames: int = 20000,
     rng: int | np.random.Generator | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -54,6 +55,8 @@ def learn(
         where that costs no exactness; "none" keeps all bins.
     n_iter : int
         Iterations of each factorisation.
+    accelerate : bool
+        Extrapolate between them (see `phasewise.nmf`): 100 iterations then fit better than 200 without.
     max_frames : int
         Frames per stem that are factorised: every track gives at most its equal share of them, at random, so
         neither long tracks nor many of them need more memory.
@@ -112,7 +115,9 @@ def learn(
                 f"tracks[{stem!r}] must have at least {ranks[stem]} frames with sound for the rank "
                 f"{ranks[stem]}, but has {rows.shape[1]}; give more audio or a lower rank."
             )
-        spectra[stem] = fit_stem(rows, ranks[stem], beta=beta, n_iter=n_iter, rng=generator)
+        spectra[stem] = fit_stem(
+            rows, ranks[stem], beta=beta, n_iter=n_iter, accelerate=accelerate, rng=generator
+        )
         if edges is not None:
             spectra[stem] /= np.diff(edges)[:, None].astype(np.float32)
         if callback is not None:
@@ -136,6 +141,7 @@ def fit_stem(
     *,
     beta: float = 1.0,
     n_iter: int = 100,
+    accelerate: bool = False,
     rng: int | np.random.Generator | None = None,
 ) -> NDArray[np.float32]:
     """Learn spectra from frames in which one stem plays alone.
@@ -146,7 +152,7 @@ def fit_stem(
         Magnitudes of frames, or their sums over bands; silent frames teach nothing.
     rank : int
         Number of spectra.
-    beta, n_iter, rng
+    beta, n_iter, accelerate, rng
         As in `learn`.
 
     Returns
@@ -157,7 +163,8 @@ def fit_stem(
     from phasewise.factorization import nmf
 
     frames = magnitudes("V", V).astype(np.float32, copy=False)
-    W = nmf(frames, integer("rank", rank), beta=beta, n_iter=integer("n_iter", n_iter), rng=rng)[0]
+    steps = integer("n_iter", n_iter)
+    W = nmf(frames, integer("rank", rank), beta=beta, n_iter=steps, accelerate=accelerate, rng=rng)[0]
     total = W.sum(axis=0)
     # A spectrum may die out; it is then replaced by the mean of the frames, which harms nothing.
     mean = frames.mean(axis=1, keepdims=True)

@@ -64,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fit.add_argument("--iterations", type=int, default=100, metavar="N", help="default: %(default)s")
     fit.add_argument(
+        "--accelerate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="extrapolate between iterations: far fewer for the same fit (default: on)",
+    )
+    fit.add_argument(
         "--max-frames", type=int, default=20000, metavar="N", help="per stem (default: %(default)s)"
     )
     fit.add_argument("--seed", type=int, default=0, help="of the random choices (default: %(default)s)")
@@ -105,6 +111,7 @@ def _fit(args: argparse.Namespace) -> int:
             beta=args.beta,
             bands=args.bands,
             n_iter=args.iterations,
+            accelerate=args.accelerate,
             max_frames=args.max_frames,
             rng=args.seed,
             metadata={stem: f"{len(set(paths))} tracks" for stem, paths in tracks.items()},

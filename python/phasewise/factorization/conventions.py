@@ -89,12 +89,8 @@ class EstimatorConventions:
     def _check_input(self, X: Any, *, fitting: bool) -> NDArray[Any]:
         """Return X as a nonnegative float array (n_samples, n_features); remember or check its features."""
         name = type(self).__name__
-        if hasattr(X, "tocsr"):
-            raise ParameterError(
-                f"Sparse data was passed to {name}, but dense data is required; pass X.toarray()."
-            )
         self._check_feature_names(_column_names(X), fitting)
-        array = np.asarray(X)
+        array = np.asarray(_dense(X))
         if np.iscomplexobj(array):
             raise ParameterError(f"Complex data not supported: {name} needs magnitudes, for example abs(X).")
         if array.dtype not in (np.float32, np.float64):
@@ -193,6 +189,19 @@ class EstimatorConventions:
         if name not in ("pandas", "polars"):
             raise ParameterError(f'transform must be "default", "pandas" or "polars", got {name!r}.')
         return __import__(name).DataFrame
+
+
+def _dense(X: Any) -> Any:
+    """X, or the array of what a sparse matrix or array of scipy's holds."""
+    if not hasattr(X, "tocsr"):
+        return X
+    try:
+        return X.toarray()
+    except MemoryError as error:
+        raise MemoryError(
+            f"Sparse X of shape {X.shape} does not fit in memory as a dense array: {error}; "
+            "learn from some thousand rows at a time with partial_fit, and transform as many at a time."
+        ) from error
 
 
 def _column_names(X: Any) -> NDArray[Any] | None:

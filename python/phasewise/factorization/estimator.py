@@ -57,6 +57,9 @@ class NMF(EstimatorConventions):
         Without effect: it belongs to scikit-learn's "cd".
     max_iter_transform : int > 0, optional
         Most iterations of `transform`, by default `max_iter`.
+    accelerate : bool
+        Extrapolate the factors between iterations, in `fit` and `transform`, as `phasewise.nmf` does: fewer
+        iterations to the same error, which still never rises. False: the iterates are scikit-learn's.
 
     Attributes
     ----------
@@ -74,8 +77,12 @@ class NMF(EstimatorConventions):
     Notes
     -----
     `fit_transform` returns what `transform` returns for the same data, the best W for the final components,
-    rather than the last iterate of the joint updates. Sparse X is refused. Results do not depend on the
-    number of threads. `partial_fit` learns as `phasewise.OnlineNMF` does, with one block per call.
+    rather than the last iterate of the joint updates. Results do not depend on the number of threads.
+    `partial_fit` learns as `phasewise.OnlineNMF` does, with one block per call.
+
+    Sparse X (scipy.sparse) is accepted by every method and gives the result of ``X.toarray()``, which it is
+    converted to: 4 or 8 bytes per entry, zeros included. Where that is too much, give `partial_fit` and
+    `transform` some thousand rows at a time.
 
     References
     ----------
@@ -101,6 +108,7 @@ class NMF(EstimatorConventions):
         verbose: int = 0,
         shuffle: bool = False,
         max_iter_transform: int | None = None,
+        accelerate: bool = False,
     ) -> None:
         self.n_components = n_components
         self.init = init
@@ -115,11 +123,12 @@ class NMF(EstimatorConventions):
         self.verbose = verbose
         self.shuffle = shuffle
         self.max_iter_transform = max_iter_transform
+        self.accelerate = accelerate
 
     # ---- scikit-learn's methods ----------------------------------------------------------------------
 
     def fit(self, X: Any, y: None = None, **params: Any) -> NMF:
-        """Learn the components of X, an array of shape (n_samples, n_features); `y` is ignored.
+        """Learn the components of X, an array or sparse matrix (n_samples, n_features); `y` is ignored.
 
         `params` are the W and H of `fit_transform`.
         """
@@ -133,7 +142,7 @@ class NMF(EstimatorConventions):
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_features), nonnegative
+        X : array or sparse matrix of shape (n_samples, n_features), nonnegative
         y : ignored
         W : array of shape (n_samples, n_components), optional
         H : array of shape (n_components, n_features), optional
@@ -174,7 +183,7 @@ class NMF(EstimatorConventions):
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_features), nonnegative
+        X : array or sparse matrix of shape (n_samples, n_features), nonnegative
             Some hundred samples, rather than one.
         y, W : ignored
         H : array of shape (n_components, n_features), optional
@@ -213,10 +222,11 @@ class NMF(EstimatorConventions):
         result = self._activations(data)
         return self._wrap(result, X)
 
-    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
+    def inverse_transform(self, X: Any) -> NDArray[Any]:
         """Return ``X @ components_`` for transformed data X of shape (n_samples, n_components)."""
         self._check_fitted()
-        return np.asarray(np.asarray(X) @ self.components_)
+        transformed = X if hasattr(X, "tocsr") else np.asarray(X)
+        return np.asarray(transformed @ self.components_)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
         """Return the names of the columns that `transform` makes: "nmf0", "nmf1", ...
@@ -233,7 +243,7 @@ class NMF(EstimatorConventions):
             estimator_type="transformer",
             target_tags=TargetTags(required=False),
             transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
-            input_tags=InputTags(positive_only=True),
+            input_tags=InputTags(positive_only=True, sparse=True),
         )
 
     # ---- steps ---------------------------------------------------------------------------------------
@@ -298,6 +308,7 @@ class NMF(EstimatorConventions):
             options.beta = number("beta_loss", self.beta_loss)
         options.iterations = iterations
         options.tol = number("tol", self.tol, minimum=0)
+        options.accelerate = bool(self.accelerate)
         return options
 
     def _set_penalties(self, options: _core.NmfOptions, shape: tuple[int, ...]) -> None:
@@ -308,7 +319,7 @@ class NMF(EstimatorConventions):
         # The core calls the activations H and the dictionary W.
         options.l1_h, options.l2_h = n_features * alpha_W * ratio, n_features * alpha_W * (1 - ratio)
         options.l1_w, options.l2_w = n_samples * alpha_H * ratio, n_samples * alpha_H * (1 - ratio)
-        options.guard_l2 = False  # the steps of scikit-learn
+        options.guard_l2 = options.accelerate  # else the steps are scikit-learn's
 
     def _start(
         self, X: NDArray[Any], W: ArrayLike | None, H: ArrayLike | None, rng: Random
