@@ -55,16 +55,24 @@ CALLS = {
 }
 
 
-@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's peak of memory")
+SETTING = """
+import json, numpy as np, phasewise as pw
+def status(key):
+    line = next(s for s in open('/proc/self/status') if s.startswith(key))
+    return int(line.split()[1]) * 1024
+"""
+needs_peak = pytest.mark.skipif(
+    not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's peak of memory"
+)
+
+
+@needs_peak
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("call", CALLS)
 def test_peak_memory_is_the_result_and_16_mib(call, threads):
     result, peak = run(
-        "import json, numpy as np, phasewise as pw\n"
+        f"{SETTING}"
         f"pw.set_num_threads({threads})\n"
-        "def status(key):\n"
-        "    line = next(s for s in open('/proc/self/status') if s.startswith(key))\n"
-        "    return int(line.split()[1]) * 1024\n"
         "y = np.random.default_rng(0).uniform(-1, 1, (2, 60 * 44100)).astype(np.float32)\n"
         "plan = pw.STFT(2048, 512)\n"
         f"{CALLS[call]}\n"
@@ -76,3 +84,20 @@ def test_peak_memory_is_the_result_and_16_mib(call, threads):
     )
     assert result > 20 * MIB
     assert 0.9 * result < peak <= result + 16 * MIB
+
+
+@needs_peak
+@pytest.mark.parametrize("beta", [0, 1, 2])
+@pytest.mark.parametrize(("frames", "rank"), [(2584, 32), (10336, 64)])
+def test_factorisation_needs_a_tenth_of_its_data_or_2_mib(frames, rank, beta):
+    data, factors, peak = run(
+        f"{SETTING}"
+        "pw.set_num_threads(2)\n"
+        f"V = np.random.default_rng(0).random(({frames}, 1025), np.float32).T\n"
+        "pw.nmf(V[:, :100], 4, n_iter=1, rng=0)\n"
+        "before = status('VmRSS')\n"
+        "open('/proc/self/clear_refs', 'w').write('5')\n"
+        f"W, H = pw.nmf(V, {rank}, beta={beta}, n_iter=1, rng=0)\n"
+        "print(json.dumps([V.nbytes, W.nbytes + H.nbytes, status('VmHWM') - before]))"
+    )
+    assert 0.9 * factors < peak <= factors + max(data // 10, 2 * MIB)

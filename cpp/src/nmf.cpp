@@ -87,11 +87,14 @@ class Factorization {
 
   void load() {
     const std::size_t rank = shape_.rank, r = shape_.rank_stride;
-    activations_ = AlignedBuffer<T>(round_up(frames_ * r, kernels_.lanes));
+    activations_size_ = round_up(frames_ * r, kernels_.lanes);
+    const bool in_place = options_.update_h && activations_size_ == frames_ * rank;
+    if (!in_place) padded_h_ = AlignedBuffer<T>(activations_size_);
+    activations_ = in_place ? h_ : padded_h_.data();
     for (std::size_t t = 0; t < frames_; ++t)
       for (std::size_t k = 0; k < r; ++k) activations_[t * r + k] = k < rank ? std::min(h_[t * rank + k], rule_.factor_limit) : T(0);
-    std::fill(activations_.data() + frames_ * r, activations_.data() + activations_.size(), T(0));
-    if (smooth()) past_ = AlignedBuffer<T>(activations_.size());
+    std::fill(activations_ + frames_ * r, activations_ + activations_size_, T(0));
+    if (smooth()) past_ = AlignedBuffer<T>(activations_size_);
     if (options_.normalize_w) {
       weight_h_ = AlignedBuffer<T>(r);
       weight_w_ = AlignedBuffer<T>(r);
@@ -100,13 +103,13 @@ class Factorization {
     }
     dictionary_.load(w_, scale_, rule_.factor_limit);
     weigh_activations();
-    if (options_.accelerate && options_.update_h) moving_h_.resize(activations_.size());
+    if (options_.accelerate && options_.update_h) moving_h_.resize(activations_size_);
     if (options_.accelerate && options_.update_w) moving_w_.resize(dictionary_.size());
     if (!options_.update_w) return;
     // Blocks of frames with sums of their own, added in their order: their number depends on the shape alone, never on the
-    // threads, and their memory stays near a tenth of V.
+    // threads, and their memory stays below a tenth of V unless it has few frames.
     const std::size_t arrays = rule_.kind == NmfKind::general ? 2 : 1;
-    blocks_ = std::min(tiles_, std::clamp<std::size_t>(frames_ / (10 * rank * arrays), 4, 32));
+    blocks_ = std::min(tiles_, std::clamp<std::size_t>(frames_ / (16 * rank * arrays), 4, 32));
     if (frames_ * shape_.freq * rank < small_product) blocks_ = 1;  // not worth the second thread
     block_size_ = shape_.freq_stride * rank * arrays + (rule_.kind == NmfKind::general ? 0 : rank * r + r);
     block_size_ = round_up(block_size_, 64);
@@ -115,8 +118,8 @@ class Factorization {
 
   void store() const {
     const std::size_t rank = shape_.rank, r = shape_.rank_stride;
-    if (options_.update_h)
-      for (std::size_t t = 0; t < frames_; ++t) std::copy_n(activations_.data() + t * r, rank, h_ + t * rank);
+    if (options_.update_h && activations_ != h_)
+      for (std::size_t t = 0; t < frames_; ++t) std::copy_n(activations_ + t * r, rank, h_ + t * rank);
     if (options_.update_w) dictionary_.store(w_, scale_, rule_.fixed);
   }
 
@@ -139,7 +142,7 @@ class Factorization {
     NmfTile<T> tile{};
     tile.frames = std::min(kernels_.tile_frames, frames_ - begin);
     tile.v = data_.v + begin * shape_.freq;
-    tile.h = activations_.data() + begin * shape_.rank_stride;
+    tile.h = activations_ + begin * shape_.rank_stride;
     if (data_.weights != nullptr) tile.weights = data_.weights + begin * data_.weights_frame;
     tile.weights_frame = data_.weights_frame;
     tile.past = past_.data() + (smooth() ? begin * shape_.rank_stride : 0);
@@ -190,7 +193,7 @@ class Factorization {
   }
 
   void remember() {
-    if (smooth()) std::copy_n(activations_.data(), activations_.size(), past_.data());
+    if (smooth()) std::copy_n(activations_, activations_size_, past_.data());
   }
 
   void iterate(double* read = nullptr) {
@@ -229,7 +232,7 @@ class Factorization {
 
   // An accelerated iteration: see nmf_momentum.hpp.
   void leap(std::size_t i) {
-    T *h = activations_.data(), *w = dictionary_.panel_data();
+    T *h = activations_, *w = dictionary_.panel_data();
     const double momentum = momentum_.momentum(), stride = momentum_.stride();
     if (i == 0) moving_h_.keep_left(h), moving_w_.keep_left(w);
     if (momentum_.moves()) {
@@ -304,7 +307,9 @@ class Factorization {
   NmfShape<T> shape_;
   NmfRule<T> rule_;
   Dictionary<T> dictionary_;
-  AlignedBuffer<T> activations_, past_, partial_;
+  std::size_t activations_size_ = 0;
+  T* activations_ = nullptr;  // padded_h_, or the caller's h where that needs no padding
+  AlignedBuffer<T> padded_h_, past_, partial_;
   AlignedBuffer<T> weight_h_, weight_w_;  // normalised columns: weights of the sums of the factors, component by component
   MovingFactor<T> moving_w_, moving_h_;  // accelerated: of the factors that are learnt
   Momentum momentum_;

@@ -104,18 +104,36 @@ def starting_factor(
     scale: NDArray[Any] | None,
     rng: np.random.Generator,
     dtype: Any,
+    *,
+    transposed: bool = False,
 ) -> NDArray[Any]:
-    """A fresh C-contiguous copy of a given factor, broadcast to `shape`, or a random one."""
+    """A fresh C-contiguous copy of a factor, broadcast to `shape`, or a random one; its transpose if asked."""
     if given is None:
         assert scale is not None
-        return np.asarray(scale * rng.random(shape), dtype)
+        return _random_factor(shape, scale, rng, dtype, transposed)
     factor = magnitudes(name, given)
     if factor.shape[-2:] != shape[-2:] or factor.ndim > len(shape):
         axes = "(..., freq, n_components)" if name == "W" else "(..., n_components, frames)"
         raise ParameterError(f"{name} must have shape {axes} = {shape}, got {factor.shape}.")
     try:
-        return np.array(np.broadcast_to(factor, shape), dtype, order="C")
+        factor = np.broadcast_to(factor, shape)
     except ValueError:
         raise ParameterError(
             f"{name} must have leading axes that broadcast to those of V, got {factor.shape} for {shape}."
         ) from None
+    return np.array(np.swapaxes(factor, -1, -2) if transposed else factor, dtype, order="C")
+
+
+def _random_factor(
+    shape: tuple[int, ...], scale: NDArray[Any], rng: np.random.Generator, dtype: Any, transposed: bool
+) -> NDArray[Any]:
+    """Uniform values below `scale`, made in parts: the generator's float64 never stands beside the whole."""
+    *batch, rows, columns = shape
+    memory = np.empty((*batch, columns, rows) if transposed else shape, dtype)
+    factor = np.swapaxes(memory, -1, -2) if transposed else memory
+    step = max(1, 2**16 // columns)
+    for index in np.ndindex(*batch):
+        for row in range(0, rows, step):
+            count = min(step, rows - row)
+            factor[index][row : row + count] = scale[index] * rng.random((count, columns))
+    return memory

@@ -141,7 +141,7 @@ def nmf(
     Notes
     -----
     Cost per iteration: ``8 freq frames n_components`` operations (4 for beta 2, 12 for beta other than 1
-    and 2), V read once; memory beyond the arguments: about a tenth of V. Thread-safe; results do not depend
+    and 2), V read once; memory beyond V and the factors: at most a tenth of V, or 2 MiB. Thread-safe; results do not depend
     on the number of threads, not even in the last bit. Zeros in V, W or H stay harmless: a factor that is
     zero stays zero (but for `smooth_H` with beta 1, where neighbours can revive it). Quadratic penalties
     shorten the steps for ``beta < 2``, but for beta 1, where each entry's surrogate is minimised exactly.
@@ -210,8 +210,7 @@ def nmf(
             first = starts(filled, rank, init, random)
             W, H = first[0] if W is None else W, first[1] if H is None else H
     dictionary = starting_factor("W", W, (*batch, freq, rank), scale, random, data.dtype)
-    activations = starting_factor("H", H, (*batch, rank, frames), scale, random, data.dtype)
-    memory = np.array(np.swapaxes(activations, -1, -2), order="C")
+    memory = starting_factor("H", H, (*batch, rank, frames), scale, random, data.dtype, transposed=True)
     members = None
     if groups is not None:
         members, options.group_scale = group_numbers(groups, group_scale, memory)
