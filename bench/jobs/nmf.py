@@ -75,7 +75,7 @@ def itakura_saito_long(threads: int) -> Job:
 
 
 def subnormal(threads: int) -> Job:
-    """KL, 1025x2584, rank 32: a third of V subnormal, which stalls a processor that is not told to flush them."""
+    """KL, 1025x2584, rank 32: a third of V subnormal, which stalls a processor unless it flushes them."""
     V = pw.STFT(N_FFT, HOP).magnitude(signal(30)) + np.float32(1e-3)
     zeros = np.where(np.random.default_rng(0).random(V.T.shape).T < 1 / 3, np.float32(0), V)
     V = np.where(zeros > 0, V, np.float32(1e-41))

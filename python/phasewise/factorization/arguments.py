@@ -107,7 +107,7 @@ def starting_factor(
     *,
     transposed: bool = False,
 ) -> NDArray[Any]:
-    """A fresh C-contiguous copy of a factor, broadcast to `shape`, or a random one; its transpose if asked."""
+    """A C-contiguous copy of a factor, broadcast to `shape`, or a random one; transposed on demand."""
     if given is None:
         assert scale is not None
         return _random_factor(shape, scale, rng, dtype, transposed)

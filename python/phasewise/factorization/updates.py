@@ -141,7 +141,8 @@ def nmf(
     Notes
     -----
     Cost per iteration: ``8 freq frames n_components`` operations (4 for beta 2, 12 for beta other than 1
-    and 2), V read once; memory beyond V and the factors: at most a tenth of V, or 2 MiB. Thread-safe; results do not depend
+    and 2), V read once; memory beyond V and the factors: at most a tenth of V, or 2 MiB. Thread-safe;
+    results do not depend
     on the number of threads, not even in the last bit. Zeros in V, W or H stay harmless: a factor that is
     zero stays zero (but for `smooth_H` with beta 1, where neighbours can revive it). Quadratic penalties
     shorten the steps for ``beta < 2``, but for beta 1, where each entry's surrogate is minimised exactly.
