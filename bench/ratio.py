@@ -1,6 +1,6 @@
 """Time phasewise against its peers, interleaved in one process, and print the ratios.
 
-    python bench/ratio.py [--jobs stft,misi] [--rounds 21] [--threads 1] [--isa avx2] [--keep-pages]
+    python bench/ratio.py [--jobs stft misi] [--rounds 21] [--threads 1] [--isa avx2] [--keep-pages]
                           [--json FILE]
 
 In every round each contender runs once, so that a busy moment of the machine hits all of them; the table
@@ -66,9 +66,7 @@ def rows(job: Job, times: dict[str, list[float]]) -> list[dict[str, Any]]:
 def main() -> None:
     """Run the jobs that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--jobs", default="", help="only jobs whose name contains one of these, separated by commas"
-    )
+    parser.add_argument("--jobs", nargs="*", default=[], help="only jobs whose name contains one of these")
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--threads", type=int, default=1, help="threads of every contender")
     parser.add_argument("--isa", help="pin phasewise to an instruction set")
@@ -91,11 +89,10 @@ def main() -> None:
     print(f"{processor}, isa {info['isa']}, {arguments.threads} thread(s), {info['compiler']}")
     print(f"{'job':42} {'contender':20} {'median ms':>10} {'min ms':>9} {'ratio':>6} {'by min':>6}  target")
     table: list[dict[str, Any]] = []
-    pause = 0.002 if arguments.threads > 1 else 0.0  # for threads to fall asleep
-    wanted = [word.strip() for word in arguments.jobs.split(",") if word.strip()]
+    pause = 0.04 if arguments.threads > 1 else 0.0  # idle threads of OpenBLAS spin for 25 ms
     for make in all_jobs(arguments.threads):
         job = make()
-        if wanted and not any(word in job.name for word in wanted):
+        if arguments.jobs and not any(word in job.name for word in arguments.jobs):
             continue
         for row in rows(job, run(job, arguments.rounds, pause)):
             table.append(row)

@@ -109,7 +109,7 @@ class Factorization {
     // Blocks of frames with sums of their own, added in their order: their number depends on the shape alone, never on the
     // threads, and their memory stays below a tenth of V unless it has few frames.
     const std::size_t arrays = rule_.kind == NmfKind::general ? 2 : 1;
-    blocks_ = std::min(tiles_, std::clamp<std::size_t>(frames_ / (16 * rank * arrays), 4, 32));
+    blocks_ = std::min(tiles_, std::clamp<std::size_t>(frames_ / (16 * rank * arrays) / 4 * 4, 4, 32));
     if (frames_ * shape_.freq * rank < small_product) blocks_ = 1;  // not worth the second thread
     block_size_ = shape_.freq_stride * rank * arrays + (rule_.kind == NmfKind::general ? 0 : rank * r + r);
     block_size_ = round_up(block_size_, 64);
