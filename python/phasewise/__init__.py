@@ -32,6 +32,7 @@ _EXPORTS = {
     "NMF": "factorization",
     "OnlineNMF": "factorization",
     "StreamingActivations": "factorization",
+    "nmf_parts": "factorization",
     "nmfd": "factorization",
     "nmfd_parts": "factorization",
     "cluster_components": "factorization",

@@ -5,6 +5,16 @@ from phasewise.factorization.clustering import cluster_components
 from phasewise.factorization.convolutive import nmfd, nmfd_parts
 from phasewise.factorization.estimator import NMF
 from phasewise.factorization.online import OnlineNMF
+from phasewise.factorization.parts import nmf_parts
 from phasewise.factorization.updates import nmf
 
-__all__ = ["NMF", "OnlineNMF", "StreamingActivations", "cluster_components", "nmf", "nmfd", "nmfd_parts"]
+__all__ = [
+    "NMF",
+    "OnlineNMF",
+    "StreamingActivations",
+    "cluster_components",
+    "nmf",
+    "nmf_parts",
+    "nmfd",
+    "nmfd_parts",
+]
