@@ -1,10 +1,10 @@
 """Supervised separation before and after the dictionary ``nmf-music4`` was learnt anew, stem by stem.
 
     git show 33459f9:python/phasewise/data/nmf-music4.safetensors > before.safetensors
-    python experiments/stem_scores.py --data DIR --before before.safetensors [--results experiments/RESULTS.md]
+    python experiments/stem_scores.py --data DIR --before before.safetensors
 
-DIR holds ``dev/``. Stereo, `phasewise.separate` with its defaults. The development songs serve this report
-only; nothing was chosen by them.
+DIR holds ``dev/``; --results FILE keeps the table. Stereo, `phasewise.separate` with its defaults. The
+development songs serve this report only; nothing was chosen by them.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     models = {"before": Dictionary.load(args.before), "after": Dictionary.load("nmf-music4")}
     scores = {
-        name: scores_of_song(stems, models)
-        for name, stems in development(Path(args.data), (*UNSEEN, *SEEN))
+        name: scores_of_song(stems, models) for name, stems in development(Path(args.data), (*UNSEEN, *SEEN))
     }
     means = {
         name: {label: float(np.mean(list(values.values()))) for label, values in song.items()}

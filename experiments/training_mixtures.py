@@ -1,8 +1,8 @@
-"""Random mixtures of frames of isolated stems, for training with known sources.
+"""Random mixtures of isolated stems with known sources, for training.
 
-Every song becomes a stack of complex spectra, (stems, frames, bins), stored in half precision. A mixture is a
-group of frames: of one song as it is, or of a stem of one song with stems of others. Levels vary by 3 dB, the
-colour of a stem by a smooth random filter, and real songs, being few, also come at two other speeds.
+Every song becomes a file of its stems, (stems, channels, samples), in half precision. A mixture is a short
+window: of one song as it is, or of a stem of one song with stems of others. Levels vary by 5 dB, the colour
+of a stem by a smooth random filter, and real songs, being few, also come at two other speeds.
 """
 
 from __future__ import annotations
@@ -10,18 +10,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from phasewise._bands import band_edges
+from phasewise._context import Neighbours
 from phasewise.audio import read, resample
 from phasewise.transform import stft
 
 STEMS = ("bass", "drums", "other", "vocals")
 RATE = 44100
-SILENCE = 1e-4  # of the loudest frame's energy
+BLOCK = 4096  # samples for which it is known whether a stem sounds
+SILENCE = 1e-3  # of the energy of the loudest block
 REAL_SPEEDS = (1.0, 0.84, 1.19)
+STRIDE = 2  # frames from one training frame to the next: neighbours are much alike
 # Not a target: "other" of this song holds its bass.
 LEFT_OUT = {("caesium", "other")}
 
@@ -38,14 +43,22 @@ class Song:
     def name(self) -> str:
         return self.folder.name
 
-    def stem(self, stem: str) -> np.ndarray | None:
-        """Return (channels, samples) at 44.1 kHz, or None where the song lacks the stem."""
+    def stem(self, stem: str, *, complete: bool = False) -> np.ndarray | None:
+        """Return (channels, samples) at 44.1 kHz, or None where the song lacks the stem.
+
+        Stems that are no targets are lacking too, unless `complete`.
+        """
         for extension in ("flac", "ogg", "wav"):
             path = self.folder / f"{stem}.{extension}"
-            if path.exists() and (self.name, stem) not in LEFT_OUT:
+            if path.exists() and (complete or (self.name, stem) not in LEFT_OUT):
                 audio, rate = read(path)
                 return resample(audio, rate, RATE)
         return None
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a stem of the song is left out, so that it is no mixture on its own."""
+        return any(name == self.name for name, _ in LEFT_OUT)
 
 
 def real_songs(data: Path, names: list[str]) -> list[Song]:
@@ -75,101 +88,211 @@ def rendered_songs(data: Path, folder: Path, count: int, *, seed: int = 2) -> li
     return songs
 
 
-def frames(song: Song, n_fft: int, speed: float, work: Path) -> np.ndarray:
-    """Return the song's spectra, (stems, frames, bins, 2) in float16, from a file made where missing."""
-    path = work / f"{song.name}-{n_fft}-{speed}.npy"
-    if not path.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        np.save(path, _spectra(song, n_fft, speed))
-    return np.load(path, mmap_mode="r")
+class Layout:
+    """What is known of a frame: its bands, then those of groups of neighbours.
+
+    Parameters
+    ----------
+    n_fft : int
+        The hop is a quarter of it.
+    neighbours : sequence of Neighbours
+    """
+
+    def __init__(self, n_fft: int, neighbours: Sequence[Neighbours]) -> None:
+        self.n_fft = n_fft
+        self.hop_length = n_fft // 4
+        self.edges = band_edges(n_fft, RATE)
+        self.neighbours = tuple(neighbours)
+        self.bands = [len(self.edges) - 1, *(group.bands for group in self.neighbours)]
+        self.widths = np.diff(self.edges).astype(np.float32)
+        self.reach = max((group.reach for group in self.neighbours), default=0)
+
+    def centres(self, count: int) -> np.ndarray:
+        """Return the places of the frames to be factorised among those of a window."""
+        return self.reach + STRIDE * np.arange(count)
+
+    def samples(self, count: int) -> int:
+        """Return the length of a window with ``count`` such frames."""
+        return self.n_fft + self.hop_length * (2 * self.reach + STRIDE * (count - 1))
+
+    def spectra(self, signals: np.ndarray) -> np.ndarray:
+        """Return spectra (..., frames, freq) of windows (..., samples)."""
+        S = stft(signals, n_fft=self.n_fft, hop_length=self.hop_length, center=False)
+        return np.swapaxes(S, -1, -2)
+
+    def rows(self, V: np.ndarray, centres: np.ndarray) -> np.ndarray:
+        """Return what is factorised, (centres, rows), of the magnitudes (frames, freq) of a window."""
+        parts = [self.pooled(V[centres])]
+        parts += [group.rows(V, V.shape[-1])[centres] for group in self.neighbours]
+        return np.concatenate(parts, axis=1)
+
+    def pooled(self, values: np.ndarray) -> np.ndarray:
+        """Return sums over the bands of the frame itself."""
+        return np.add.reduceat(values, self.edges[:-1], axis=-1)
 
 
-def _spectra(song: Song, n_fft: int, speed: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Take:
+    """A song at a speed: audio (stems, channels, samples) and the energy of its blocks, (stems, blocks)."""
+
+    song: Song
+    speed: float
+    audio: np.ndarray
+    energy: np.ndarray
+
+    @classmethod
+    def load(cls, song: Song, speed: float, work: Path) -> Take:
+        """Read a file, which is made where it is missing."""
+        path = work / f"{song.name}-{speed}.npy"
+        if not path.exists():
+            work.mkdir(parents=True, exist_ok=True)
+            np.save(path, _decoded(song, speed))
+        audio = np.load(path, mmap_mode="r")
+        blocks = audio.shape[-1] // BLOCK
+        energy = np.zeros((len(STEMS), blocks))
+        for j, stem in enumerate(audio):
+            whole = stem[:, : blocks * BLOCK].astype(np.float32).reshape(len(stem), blocks, BLOCK)
+            energy[j] = (whole**2).sum(axis=(0, 2))
+        return cls(song, speed, audio, energy)
+
+    def draw(self, samples: int, rng: np.random.Generator, stem: int | None = None) -> int | None:
+        """Return the start of a random window in which the stem, or anything, sounds; None where it does not.
+
+        It keeps clear of the ranges that must not be used.
+        """
+        energy = self.energy.sum(axis=0) if stem is None else self.energy[stem]
+        blocks = max(1, samples // BLOCK)
+        for _ in range(50):
+            start = int(rng.integers(self.audio.shape[-1] - samples))
+            begin, end = (at * self.speed / RATE for at in (start, start + samples))
+            sounds = energy[start // BLOCK :][:blocks] > SILENCE * energy.max()
+            clear = all(end < first or begin > last for first, last in self.song.exclude)
+            if clear and sounds.mean() >= 0.3:
+                return start
+        return None
+
+    def window(
+        self, start: int, samples: int, rng: np.random.Generator, stems: slice = slice(None)
+    ) -> np.ndarray:
+        """Return (stems, samples): one channel of the window or the mean of both."""
+        audio = self.audio[stems, :, start : start + samples].astype(np.float32)
+        kind = int(rng.integers(3))
+        return audio.mean(axis=1) if kind == 2 else audio[:, kind % audio.shape[1]]
+
+
+def _decoded(song: Song, speed: float) -> np.ndarray:
+    """Return (stems, 2, samples) in half precision with the peak 1, played faster, and higher, by `speed`."""
     audio = {stem: song.stem(stem) for stem in STEMS}
-    channels, samples = next(a.shape for a in audio.values() if a is not None)
-    starts = np.arange(0, int(samples / speed) - n_fft, n_fft)
-    keep = np.ones(len(starts), bool)
-    for start, stop in song.exclude:
-        time = starts * speed / RATE
-        keep &= (time + 2 * n_fft / RATE < start) | (time > stop)
-    out = np.zeros((len(STEMS), int(keep.sum()), n_fft // 2 + 1, 2), np.float32)
+    samples = min(a.shape[-1] for a in audio.values() if a is not None)
+    out = np.zeros((len(STEMS), 2, samples), np.float32)
     for j, stem in enumerate(STEMS):
-        if (signal := audio[stem]) is None:
-            continue
-        signal = resample(signal, RATE * speed, RATE)  # played faster, and higher, by `speed`
-        S = stft(signal, n_fft=n_fft, hop_length=n_fft, center=False)
-        # Frames alternate between the channels.
-        index = np.arange(len(starts))
-        chosen = S[index % channels, :, index][keep]
-        out[j, ..., 0], out[j, ..., 1] = chosen.real, chosen.imag
-    energy = (out**2).sum(axis=(0, 2, 3))
-    out = out[:, energy > energy.max() * SILENCE / 10]
-    return (out / np.sqrt((out**2).sum(axis=-1).mean())).astype(np.float16)
+        if (signal := audio[stem]) is not None:
+            out[j] = signal[:, :samples]
+    out /= np.abs(out).max()
+    if speed != 1:
+        out = np.stack([resample(stem, RATE * speed, RATE) for stem in out])
+    return out.astype(np.float16)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Mixtures and all that the error of a filter that is constant within bands depends on.
+
+    Attributes
+    ----------
+    rows : ndarray (groups * frames, rows)
+        What is factorised.
+    cross : ndarray (stems, groups, frames, bands)
+        Sums of the real part of stem times conjugate mixture.
+    power : ndarray (groups, frames, bands)
+        Sums of the mixture's power.
+    energy : ndarray (stems, groups)
+        Of the stems.
+    """
+
+    rows: np.ndarray
+    cross: np.ndarray
+    power: np.ndarray
+    energy: np.ndarray
 
 
 class Mixtures:
-    """A source of random groups of frames.
+    """A source of random mixtures.
 
     Parameters
     ----------
     songs : list of Song
-    n_fft : int
+    layout : Layout
     work : Path
-        Folder for the spectra.
+        Folder for the decoded songs.
     real_share : float
         Share of real songs in the mixtures.
     """
 
-    def __init__(self, songs: list[Song], n_fft: int, work: Path, *, real_share: float = 0.4) -> None:
+    def __init__(self, songs: list[Song], layout: Layout, work: Path, *, real_share: float = 0.5) -> None:
+        self.layout = layout
         self._real_share = real_share
-        self._pools: dict[bool, list[tuple[np.ndarray, list[np.ndarray]]]] = {True: [], False: []}
+        self._pools: dict[bool, list[Take]] = {True: [], False: []}
         for song in songs:
             for speed in REAL_SPEEDS if song.real else (1.0,):
-                spectra = frames(song, n_fft, speed, work)
-                energy = np.stack([(stem.astype(np.float32) ** 2).sum(axis=(1, 2)) for stem in spectra])
-                audible = [np.flatnonzero(e > max(SILENCE * e.max(), 1e-9)) for e in energy]
-                self._pools[song.real].append((spectra, audible))
-        self._position = np.log(np.arange(n_fft // 2 + 1) + 4.0)
+                self._pools[song.real].append(Take.load(song, speed, work))
+        self._position = np.log(np.arange(layout.n_fft // 2 + 1) + 4.0)
 
-    def sample(self, groups: int, length: int, rng: np.random.Generator) -> np.ndarray:
-        """Return complex spectra of sources, (stems, groups, length, bins)."""
-        return np.stack([self._group(length, rng) for _ in range(groups)], axis=1)
+    def sample(self, groups: int, frames: int, rng: np.random.Generator) -> Batch:
+        """Return mixtures of ``groups`` windows with ``frames`` frames each."""
+        layout, centres = self.layout, self.layout.centres(frames)
+        rows, cross, power, energy = [], [], [], []
+        for _ in range(groups):
+            S = layout.spectra(self._window(layout.samples(frames), rng))
+            S = S * self._colours(rng)[:, None]
+            X = S.sum(axis=0)
+            rows.append(layout.rows(np.abs(X), centres))
+            S, X = S[:, centres], X[centres]
+            cross.append(layout.pooled((S * X.conj()).real))
+            power.append(layout.pooled(np.abs(X) ** 2))
+            energy.append((np.abs(S) ** 2).sum(axis=(1, 2)))
+        return Batch(np.concatenate(rows), np.stack(cross, 1), np.stack(power), np.stack(energy, 1))
 
     def isolated(self, stem: int, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Return magnitudes of frames in which a stem sounds, (frames, bins)."""
-        return np.concatenate([np.abs(self._stem(stem, 50, rng)) for _ in range(count // 50)])
+        """Return rows of frames in which a stem sounds, (count, rows), with the mean sum 1."""
+        frames, found, have = 24, [], 0
+        samples, centres = self.layout.samples(frames), self.layout.centres(frames)
+        while have < count:
+            rows = self.layout.rows(np.abs(self.layout.spectra(self._stem(stem, samples, rng))), centres)
+            level = rows[:, : self.layout.bands[0]].sum(axis=1)
+            found.append(rows[level > SILENCE * level.max()])
+            have += len(found[-1])
+        rows = np.concatenate(found)[:count]
+        return rows / rows.sum(axis=1).mean()
 
-    def _group(self, length: int, rng: np.random.Generator) -> np.ndarray:
+    def _window(self, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """Return (stems, samples), of one song or of several."""
         if rng.random() < 0.5:
-            spectra, _ = self._song(rng)
-            at = np.sort(rng.choice(spectra.shape[1], length, replace=spectra.shape[1] < length))
-            S = _as_complex(spectra[:, at])
-        else:
-            S = np.stack([self._stem(j, length, rng) for j in range(len(STEMS))])
-            if rng.random() < 0.3:
-                S[rng.integers(len(STEMS))] = 0
-        gains = 10 ** (rng.normal(0, 3, len(STEMS)) / 20)
-        colours = np.stack([g * self._colour(rng) for g in gains]).astype(np.float32)
-        return S * colours[:, None]
+            while True:
+                take = self._take(rng)
+                start = None if take.song.incomplete else take.draw(samples, rng)
+                if start is not None:
+                    S = take.window(start, samples, rng)
+                    return S / np.sqrt((S**2).sum(axis=0).mean() + 1e-12)
+        S = np.stack([self._stem(j, samples, rng) for j in range(len(STEMS))])
+        if rng.random() < 0.3:
+            S[rng.integers(len(STEMS))] = 0
+        return S
 
-    def _stem(self, j: int, length: int, rng: np.random.Generator) -> np.ndarray:
-        places = np.empty(0)
-        while len(places) < 20:
-            spectra, audible = self._song(rng)
-            places = audible[j]
-        first = rng.integers(max(1, len(places) - length + 1))
-        S = _as_complex(spectra[j, np.resize(places[first : first + length], length)])
-        return S / np.sqrt((np.abs(S) ** 2).mean())
+    def _stem(self, j: int, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """Return (samples,) of unit power."""
+        while True:
+            take = self._take(rng)
+            if take.energy[j].any() and (start := take.draw(samples, rng, j)) is not None:
+                signal = take.window(start, samples, rng, slice(j, j + 1))[0]
+                return signal / np.sqrt((signal**2).mean() + 1e-12)
 
-    def _song(self, rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
+    def _take(self, rng: np.random.Generator) -> Take:
         pool = self._pools[bool(self._pools[True]) and rng.random() < self._real_share]
         return pool[rng.integers(len(pool))]
 
-    def _colour(self, rng: np.random.Generator) -> np.ndarray:
-        """Return a smooth random filter: gains of 0 +- 3 dB at five points of the log axis."""
+    def _colours(self, rng: np.random.Generator) -> np.ndarray:
+        """Return gains (stems, freq): a level of 0 +- 5 dB, and +- 3 dB at five points of the log axis."""
         points = np.linspace(self._position[0], self._position[-1], 5)
-        return 10 ** (np.interp(self._position, points, rng.normal(0, 3, 5)) / 20)
-
-
-def _as_complex(pairs: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(pairs, np.float32).view(np.complex64)[..., 0]
+        curves = [np.interp(self._position, points, rng.normal(0, 3, 5)) for _ in STEMS]
+        return (10 ** ((np.stack(curves) + rng.normal(0, 5, (len(STEMS), 1))) / 20)).astype(np.float32)

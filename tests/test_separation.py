@@ -1,9 +1,12 @@
 """Separation: stems that sum to the mixture, at any rate, in chunks, with progress and cancellation."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import phasewise as pw
+from phasewise._context import Neighbours
 from phasewise.dictionary import Dictionary
 from phasewise.errors import Cancelled, DictionaryError, ParameterError
 from phasewise.separation import Separator, separate
@@ -102,6 +105,31 @@ def test_chunks_make_the_whole(model, mixture, phase, tolerance):
     parts = separate(long, RATE, model=model, phase=phase, chunk_seconds=2.5)
     for name, stem in whole.items():
         assert np.abs(parts[name] - stem).max() < tolerance * np.abs(long).max()
+
+
+def test_chunks_hear_the_surroundings_of_their_frames(model, mixture):
+    """Chunks overlap as far as the model looks around."""
+    rng = np.random.default_rng(3)
+    group = Neighbours(-6, 6, [0, 20, 60, 257], 3.0)
+    context = {stem: 1e-2 * rng.random((3, model.ranks[stem])) for stem in model.stems}
+    around = dataclasses.replace(model, neighbours=(group,), context=context)
+    long = np.tile(mixture, 3)
+    whole, parts = (
+        separate(long, RATE, model=around, phase="wiener", chunk_seconds=s)["low"] for s in (60, 2.5)
+    )
+    assert np.abs(parts - whole).max() < 1e-6 * np.abs(long).max()
+    alone = separate(long, RATE, model=model, phase="wiener")["low"]
+    assert np.abs(alone - whole).max() > 1e-2 * np.abs(long).max()
+
+
+def test_filter_has_the_power_of_the_model(model, mixture):
+    X = pw.stft(mixture, n_fft=512, hop_length=128)
+    V = model.magnitudes(np.abs(X).mean(axis=0, keepdims=True))
+    S = pw.wiener(X, np.broadcast_to(V, (2, *V.shape[1:])), power=1.2)
+    expected = pw.istft(S[:, 0], n_fft=512, hop_length=128, length=mixture.shape[-1])
+    soft = dataclasses.replace(model, power=1.2)
+    found = separate(mixture, RATE, model=soft, phase="wiener")["low"]
+    assert np.abs(found - expected).max() < 1e-4
 
 
 def test_result_does_not_depend_on_how_the_stream_is_cut(model, mixture):

@@ -7,6 +7,10 @@ memory, and as the Kullback-Leibler divergence between a spectrum and a model th
 depends on the spectrum's sum over the band only, the activations are found from the sums: exactly, at a
 fraction of the cost.
 
+A frame may be factorised together with its surroundings: means of groups of neighbouring frames, in bands,
+are further rows, for which every spectrum has values too. That tells an onset from a held note. The magnitude
+of a stem is made of the rows of the frame itself.
+
 Paper: P. Smaragdis, B. Raj and M. Shashanka, "Supervised and semi-supervised separation of sounds from
 single-channel mixtures", ICA 2007.
 """
@@ -16,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +32,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from phasewise import _dictionary_file
 from phasewise._bands import expand, pool
+from phasewise._context import Neighbours, checked_edges
 from phasewise._dictionary_file import available
 from phasewise._validate import integer, magnitudes, number
 from phasewise.errors import DictionaryError, ParameterError
@@ -62,11 +67,21 @@ class Dictionary:
         bin is a band.
     metadata : mapping of str to str
         Anything worth knowing: origin, licence, how it was learnt.
+    neighbours : sequence of Neighbours
+        Groups of frames around every frame that are factorised with it, of `phasewise._context`; needs
+        `beta` 1.
+    context : mapping of str to array of shape (sum of the bands of `neighbours`, k), nonnegative
+        Values of the spectra of `W` for these groups, one after the other, weights included, in the scale of
+        `W` as given and like it per bin. Needed with `neighbours`.
+    power : float >= 0
+        Exponent of the magnitudes in the Wiener filter that the dictionary was made for.
 
     Attributes
     ----------
     W : mapping of str to ndarray of float32, shape (freq, k)
         Spectra with all bins.
+    context : mapping of str to ndarray of float32, shape (rows, k)
+        What belongs to them around the frame.
 
     Raises
     ------
@@ -84,6 +99,9 @@ class Dictionary:
     n_iter: int = _ITERATIONS
     edges: NDArray[np.int64] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    neighbours: Sequence[Neighbours] = ()
+    context: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    power: float = 2.0
 
     def __post_init__(self) -> None:
         def store(name: str, value: Any) -> None:
@@ -93,7 +111,9 @@ class Dictionary:
         for name in ("sample_rate", "n_fft", "hop_length", "n_iter"):
             store(name, integer(name, getattr(self, name)))
         store("beta", number("beta", self.beta))
-        store("edges", _checked_edges(self.edges, self.bins))
+        store("power", number("power", self.power, minimum=0.0))
+        store("edges", None if self.edges is None else checked_edges(self.edges, self.bins))
+        store("neighbours", tuple(self.neighbours))
         if not self.stems or len(set(self.stems)) < len(self.stems) or set(self.stems) != set(self.W):
             raise ParameterError(
                 f"stems must name the keys of W, each once; got stems {list(self.stems)} and W of "
@@ -101,10 +121,14 @@ class Dictionary:
             )
         if any(not stem or set(stem) & set("/\\") for stem in self.stems):
             raise ParameterError(f"stems must be usable as file names, got {list(self.stems)}.")
-        store("W", MappingProxyType({stem: self._checked(stem, self.W[stem]) for stem in self.stems}))
+        spectra = {stem: self._checked(stem, self.W[stem]) for stem in self.stems}
+        store("W", MappingProxyType({stem: W for stem, (W, _) in spectra.items()}))
+        totals = {stem: total for stem, (_, total) in spectra.items()}
+        store("context", MappingProxyType(self._checked_context(totals)))
         store("metadata", MappingProxyType({str(k): str(v) for k, v in self.metadata.items()}))
 
-    def _checked(self, stem: str, spectra: ArrayLike) -> NDArray[np.float32]:
+    def _checked(self, stem: str, spectra: ArrayLike) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """Return spectra of the sum 1, and their sums as given."""
         name = f"W[{stem!r}]"
         values = magnitudes(name, spectra).astype(np.float64)
         if values.ndim != 2 or values.shape[0] not in (self.bins, self.bands) or values.shape[1] == 0:
@@ -125,6 +149,30 @@ class Dictionary:
             )
         result = np.asarray(values / total, np.float32)
         result.setflags(write=False)
+        return result, total
+
+    def _checked_context(self, totals: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Return the context in the scale of W."""
+        if self.neighbours and self.beta != 1:
+            raise ParameterError(f"neighbours need beta 1, for which bands are exact, got {self.beta:g}.")
+        if any(group.edges[-1] != self.bins for group in self.neighbours):
+            raise ParameterError(f"neighbours must have edges up to the {self.bins} bins of the transform.")
+        if set(self.context) != (set(self.stems) if self.neighbours else set()):
+            raise ParameterError(
+                f"context must have the keys of W if there are neighbours, else none; got "
+                f"{sorted(self.context)} and {len(self.neighbours)} neighbours."
+            )
+        rows = sum(group.bands for group in self.neighbours)
+        result = {}
+        for stem in self.stems if self.neighbours else ():
+            values = magnitudes(f"context[{stem!r}]", self.context[stem]).astype(np.float64)
+            if values.shape != (rows, len(totals[stem])):
+                raise ParameterError(
+                    f"context[{stem!r}] must have shape ({rows}, {len(totals[stem])}), one row per band of "
+                    f"the neighbours and the spectra of W; got {values.shape}."
+                )
+            result[stem] = np.asarray(values / totals[stem], np.float32)
+            result[stem].setflags(write=False)
         return result
 
     @property
@@ -136,6 +184,11 @@ class Dictionary:
     def bands(self) -> int:
         """Rows that the spectra need: bands, or bins where there are none."""
         return self.bins if self.edges is None else len(self.edges) - 1
+
+    @property
+    def reach(self) -> int:
+        """Samples from a frame to the furthest of its neighbours."""
+        return self.hop_length * max((group.reach for group in self.neighbours), default=0)
 
     @property
     def ranks(self) -> dict[str, int]:
@@ -155,6 +208,8 @@ class Dictionary:
         digest = hashlib.sha256(json.dumps(self._parameters(), sort_keys=True).encode())
         for stem in self.stems:
             digest.update(np.ascontiguousarray(self.W[stem], "<f4").tobytes())
+            if self.neighbours:
+                digest.update(np.ascontiguousarray(self.context[stem], "<f4").tobytes())
         return digest.hexdigest()
 
     def activations(
@@ -183,20 +238,20 @@ class Dictionary:
 
         Notes
         -----
-        Every frame starts from equal shares and is factorised on its own, whatever its neighbours. Cost per
-        frame and iteration: 4 operations per band and spectrum (per bin, if `beta` is not 1).
+        Every frame starts from equal shares and is factorised on its own: what is before or after it counts
+        only as far as `neighbours` go, and there is silence beyond both ends of `V`. Cost per frame and
+        iteration: 4 operations per row and spectrum; rows are bands (bins, if `beta` is not 1) and those of
+        the neighbours.
         """
         from phasewise.factorization import nmf
 
         V = magnitudes("V", V)
         bins = self._checked_bins(V, bins)
-        edges = np.arange(self.bins + 1) if self.edges is None or self.beta != 1 else self.edges
-        edges = np.append(edges[edges < bins], bins)
-        widths = np.diff(edges).astype(V.dtype)
-        W = self.basis[edges[:-1]].astype(V.dtype, copy=False) * widths[:, None]
         # Frames are independent: leading axes join the axis of frames, in frame-major memory.
-        frames = pool(np.swapaxes(V[..., :bins, :], -1, -2).reshape(-1, bins).T, edges)
-        H = np.repeat(frames.sum(axis=0, keepdims=True) / W.sum(), W.shape[1], axis=0)
+        turned = np.swapaxes(V, -1, -2)
+        frames, W = self._factorised(turned, bins)
+        total, scale = frames.sum(axis=0, keepdims=True), self._totals.astype(V.dtype)[:, None]
+        H = np.repeat(total / (W.sum(axis=0) / scale[:, 0]).sum(), W.shape[1], axis=0) / scale
         steps = self.n_iter if n_iter is None else integer("n_iter", n_iter, minimum=0)
         H = nmf(frames, W.shape[1], beta=self.beta, n_iter=steps, W=W, H=H, update_W=False)[1]
         return np.swapaxes(H.T.reshape(*V.shape[:-2], V.shape[-1], -1), -1, -2)
@@ -248,10 +303,16 @@ class Dictionary:
         tensors: dict[str, NDArray[Any]] = {}
         for stem in self.stems:
             spectra = self._rows(stem)
+            context = self.context.get(stem, spectra[:0])
             # The peak of a spectrum becomes 1, in the middle of the range of float16.
-            tensors[f"W.{stem}"] = (spectra / spectra.max(axis=0)).astype(dtype)
+            peak = np.concatenate([spectra, context]).max(axis=0)
+            tensors[f"W.{stem}"] = (spectra / peak).astype(dtype)
+            if self.neighbours:
+                tensors[f"context.{stem}"] = (context / peak).astype(dtype)
         if self.edges is not None:
             tensors["edges"] = self.edges.astype(np.int32)
+        for i, group in enumerate(self.neighbours):
+            tensors[f"neighbours.{i}"] = group.edges.astype(np.int32)
         _dictionary_file.write(Path(path), tensors, self._parameters(), self.metadata)
 
     @classmethod
@@ -273,9 +334,21 @@ class Dictionary:
         try:
             spectra = {stem: tensors.pop(f"W.{stem}") for stem in parameters["stems"]}
             edges = tensors.pop("edges", None)
+            neighbours = [
+                Neighbours(edges=tensors.pop(f"neighbours.{i}"), **group)
+                for i, group in enumerate(parameters.pop("neighbours", ()))
+            ]
+            context = {stem: tensors.pop(f"context.{stem}") for stem in parameters["stems"] if neighbours}
             if tensors:
                 raise ParameterError(f"it has unknown tensors: {', '.join(sorted(tensors))}.")
-            return cls(W=spectra, edges=edges, metadata=metadata, **parameters)
+            return cls(
+                W=spectra,
+                edges=edges,
+                neighbours=neighbours,
+                context=context,
+                metadata=metadata,
+                **parameters,
+            )
         except KeyError as error:
             raise DictionaryError(f"{name}: is not a phasewise dictionary: it lacks {error}.") from error
         except (TypeError, ParameterError) as error:
@@ -284,6 +357,31 @@ class Dictionary:
     def _rows(self, stem: str) -> NDArray[np.float32]:
         """Return the spectra of a stem with one row per band."""
         return self.W[stem] if self.edges is None else self.W[stem][self.edges[:-1]]
+
+    @cached_property
+    def _totals(self) -> NDArray[np.float64]:
+        """Sums of the spectra over all rows, those of the neighbours included."""
+        widths = np.concatenate([np.zeros(0), *(np.diff(group.edges) for group in self.neighbours)])
+        around = [widths @ self.context[s] if self.neighbours else np.zeros(k) for s, k in self.ranks.items()]
+        return np.asarray(1 + np.concatenate(around), np.float64)
+
+    def _factorised(self, V: NDArray[Any], bins: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return rows of the frames ``V`` (..., frames, freq) and of the spectra: (rows, n), (rows, k)."""
+        edges = np.arange(self.bins + 1) if self.edges is None or self.beta != 1 else self.edges
+        edges = np.append(edges[edges < bins], bins)
+        rows = [pool(V[..., :bins].reshape(-1, bins).T, edges)]
+        W = [self.basis[edges[:-1]].astype(V.dtype, copy=False) * np.diff(edges)[:, None].astype(V.dtype)]
+        first = 0
+        for group in self.neighbours:
+            around = group.limited(bins)
+            context = np.concatenate([self.context[stem][first:] for stem in self.stems], axis=1)
+            W.append(context[: len(around) - 1] * np.diff(around)[:, None].astype(V.dtype))
+            sums = group.rows(V, bins)
+            rows.append(sums.reshape(-1, sums.shape[-1]).T)
+            first += group.bands
+        if not self.neighbours:
+            return rows[0], W[0]
+        return np.concatenate([row.T for row in rows], axis=1).T, np.concatenate(W)
 
     def _parameters(self) -> dict[str, Any]:
         return {
@@ -294,6 +392,11 @@ class Dictionary:
             "window": self.window,
             "beta": self.beta,
             "n_iter": self.n_iter,
+            "power": self.power,
+            "neighbours": [
+                {"first": group.first, "last": group.last, "weight": group.weight}
+                for group in self.neighbours
+            ],
         }
 
     def _checked_bins(self, V: NDArray[Any], bins: int | None) -> int:
@@ -303,22 +406,3 @@ class Dictionary:
                 f"got shape {V.shape}."
             )
         return self.bins if bins is None else min(self.bins, integer("bins", bins))
-
-
-def _checked_edges(edges: ArrayLike | None, bins: int) -> NDArray[np.int64] | None:
-    if edges is None:
-        return None
-    result = np.asarray(edges, np.int64)
-    if (
-        result.ndim != 1
-        or len(result) < 2
-        or result[0] != 0
-        or result[-1] != bins
-        or (np.diff(result) < 1).any()
-    ):
-        raise ParameterError(
-            f"edges must rise from 0 to the {bins} bins of the transform, got {result[:3].tolist()}...; "
-            f"give the first bin of every band, then the number of bins."
-        )
-    result.setflags(write=False)
-    return result

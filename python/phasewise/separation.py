@@ -199,7 +199,9 @@ class Separator:
         ratio = sample_rate / self.dictionary.sample_rate
         # On the model's own grid of frames, neighbours see the same frames and agree where they overlap.
         grid = self._transform["hop_length"] if ratio == 1 else 1
-        return chunk_plan(seconds, sample_rate, self._transform["n_fft"] * ratio, grid)
+        # Chunks keep clear of edges by two of these: by a window, or as far as the model looks around.
+        clear = max(self.dictionary.n_fft, (self.dictionary.reach + self.dictionary.n_fft // 2) / 2)
+        return chunk_plan(seconds, sample_rate, clear * ratio, grid)
 
     def _separate_chunk(
         self, mixture: NDArray[Any], sample_rate: float, rng: np.random.Generator, tick: Callback
@@ -211,7 +213,7 @@ class Separator:
         tick(0.05)
         V = self._magnitudes(X, sample_rate)
         tick(0.3)
-        S = wiener(X, V)
+        S = wiener(X, V, power=self.dictionary.power)
         del V
         tick(0.4)
         if self.phase != "wiener":
