@@ -137,6 +137,8 @@ def _show(args: argparse.Namespace) -> int:
         "bands": dictionary.bands,
         "beta": dictionary.beta,
         "n_iter": dictionary.n_iter,
+        "power": dictionary.power,
+        "neighbours": ", ".join(f"{g.first} to {g.last}" for g in dictionary.neighbours) or "none",
         "sha256": dictionary.digest,
         "metadata": dict(dictionary.metadata),
     }
