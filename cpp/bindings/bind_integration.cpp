@@ -1,6 +1,7 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "phasewise/pghi.hpp"
+#include "phasewise/polar.hpp"
 #include "phasewise/spsi.hpp"
 
 namespace phasewise::bindings {
@@ -50,6 +51,19 @@ void bind_methods(py::module_& m) {
       },
       py::kw_only(), py::arg("magnitudes").noconvert(), py::arg("n_fft"), py::arg("hop"), py::arg("centre"), py::arg("lobe"),
       py::arg("estimate").noconvert());
+  m.def(
+      "polar",
+      [](const Array<T>& magnitudes, const Array<double>& cycles, Array<std::complex<T>>& estimate) {
+        const T* v = input(magnitudes, "magnitudes", 3);
+        const std::size_t batch = extent(magnitudes, 0), frames = extent(magnitudes, 1), bins = extent(magnitudes, 2);
+        const double* c = input(cycles, "cycles", 3);
+        check_shape(cycles, {batch, bins, frames}, "cycles");
+        T* out = output(estimate, "estimate", 3);
+        check_shape(estimate, {batch, frames, bins}, "estimate");
+        const py::gil_scoped_release release;
+        polar(v, c, batch, frames, bins, out);
+      },
+      py::kw_only(), py::arg("magnitudes").noconvert(), py::arg("cycles").noconvert(), py::arg("estimate").noconvert());
 }
 
 }  // namespace

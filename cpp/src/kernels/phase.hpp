@@ -291,18 +291,22 @@ void phasors(const T* values, T* re, T* im, std::size_t n) {
   }
 }
 
+// Whole turns are taken off in double precision, whatever T.
 template <class T>
 void turns(const double* cycles, T* re, T* im, std::size_t n) {
-  using V = Vec<double, native_lanes<double>>;
+  using V = Vec<T, native_lanes<T>>;
+  using Wide = Vec<double, native_lanes<double>>;
   for (std::size_t k = 0; k < n; k += V::lanes) {
-    const Complex<V> u = turn(load_part<V>(cycles + k, n - k));
-    double lane[2 * V::lanes];
-    u.re.store(lane);
-    u.im.store(lane + V::lanes);
-    for (std::size_t i = 0; i < V::lanes && k + i < n; ++i) {
-      re[k + i] = static_cast<T>(lane[i]);
-      im[k + i] = static_cast<T>(lane[V::lanes + i]);
+    T part[V::lanes] = {};
+    for (std::size_t i = 0; i < V::lanes && k + i < n; i += Wide::lanes) {
+      const Wide c = load_part<Wide>(cycles + k + i, n - k - i);
+      double lane[Wide::lanes];
+      (c - round_to_integer(c)).store(lane);
+      for (std::size_t l = 0; l < Wide::lanes; ++l) part[i + l] = static_cast<T>(lane[l]);
     }
+    const Complex<V> u = turn(V::load(part));
+    store_part(u.re, re + k, n - k);
+    store_part(u.im, im + k, n - k);
   }
 }
 

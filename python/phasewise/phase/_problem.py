@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasewise import _core
+from phasewise import _core, _memory
 from phasewise._framing import Framing, framing
 from phasewise._validate import generator, integer, magnitudes
 from phasewise.errors import ParameterError
@@ -20,7 +21,7 @@ __all__ = [
     "length_for",
     "one_source",
     "phasors",
-    "random_phasors",
+    "random_start",
     "reflection_parameters",
     "starting_point",
     "unit_phasors",
@@ -72,12 +73,14 @@ def one_source(
     return values, frames_of
 
 
-def random_phasors(rng: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return exp(i theta) for theta uniform on the circle, frame-major; ``rng`` draws ``shape`` numbers."""
-    turns = np.swapaxes(rng.random(size=shape), -1, -2)
-    phase = np.ascontiguousarray(turns, dtype=np.empty(0, dtype).real.dtype)
-    phase *= 2 * np.pi
-    return np.swapaxes(phasors(phase), -1, -2)
+def random_start(rng: Any, V: NDArray[Any]) -> NDArray[Any]:
+    """Return V exp(i theta), theta uniform on the circle, frame-major; ``rng`` draws ``V.shape`` numbers."""
+    *batch, freq, frames = V.shape
+    turns = rng.random(size=(math.prod(batch), freq, frames))
+    magnitudes = np.ascontiguousarray(np.swapaxes(V, -1, -2)).reshape(-1, frames, freq)
+    start = _memory.empty(magnitudes.shape, np.result_type(V.dtype, np.complex64))
+    _core.polar(magnitudes=magnitudes, cycles=turns, estimate=start)
+    return np.swapaxes(start.reshape(*batch, frames, freq), -1, -2)
 
 
 def phasors(phase: NDArray[Any]) -> NDArray[Any]:

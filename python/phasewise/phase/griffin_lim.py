@@ -19,7 +19,7 @@ from phasewise.phase._problem import (
     frame_major,
     generator,
     length_for,
-    random_phasors,
+    random_start,
     reflection_parameters,
     starting_point,
     unit_phasors,
@@ -187,4 +187,4 @@ def _start(
         source = np.random.RandomState(seed=random_state)  # type: ignore[assignment]
     elif random_state is not None:
         source = random_state
-    return np.asarray(V * random_phasors(source, V.shape, dtype))
+    return random_start(source, V)

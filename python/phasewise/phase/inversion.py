@@ -29,7 +29,7 @@ from phasewise.phase._problem import (
     frame_major,
     generator,
     length_for,
-    random_phasors,
+    random_start,
     reflection_parameters,
     starting_point,
     unit_phasors,
@@ -260,7 +260,7 @@ class _Problem:
             return starting_point(init, self.V, self.complex)
         choice("init", init, _INITS)
         if init == "random":
-            return np.asarray(self.V * random_phasors(generator(rng), self.V.shape, self.complex))
+            return random_start(generator(rng), self.V)
         if init == "wiener":
             from phasewise.filters import wiener
 
