@@ -4,6 +4,7 @@
 
 namespace phasewise::bindings {
 
+void bind_agreement(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
 void bind_integration(pybind11::module_& m);
 void bind_inversion(pybind11::module_& m);

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   phasewise::bindings::bind_stft(m);
   phasewise::bindings::bind_streaming(m);
   phasewise::bindings::bind_inversion(m);
+  phasewise::bindings::bind_agreement(m);
   phasewise::bindings::bind_phase(m);
   phasewise::bindings::bind_integration(m);
   phasewise::bindings::bind_nmf(m);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 
 #include "phasewise/aligned.hpp"
 #include "phasewise/kernels/gemm_table.hpp"
@@ -35,13 +34,12 @@ class Dictionary {
     summarize();
   }
 
-  // Writes the columns that are not fixed. In the unit of V their values may be beyond the type, but stay finite.
+  // Writes the columns that are not fixed.
   void store(T* w, double scale, const bool* fixed) const {
     const std::size_t rank = shape_.rank, r = shape_.rank_stride;
-    constexpr double most = static_cast<double>(std::numeric_limits<T>::max());
     for (std::size_t f = 0; f < shape_.freq; ++f)
       for (std::size_t k = 0; k < rank; ++k)
-        if (fixed == nullptr || !fixed[k]) w[f * rank + k] = static_cast<T>(std::min(static_cast<double>(rows_[f * r + k]) / scale, most));
+        if (fixed == nullptr || !fixed[k]) w[f * rank + k] = static_cast<T>(static_cast<double>(rows_[f * r + k]) / scale);
   }
 
   // After a change of the panels alone.

@@ -159,11 +159,40 @@ class Weighting:
 
 def active_isa() -> str: ...
 def available_isas() -> list[str]: ...
+@overload
+def blend_with_prior(
+    *,
+    mixture: NDArray[numpy.complex64],
+    magnitudes: NDArray[numpy.float32],
+    prior: NDArray[numpy.complex64] | None = None,
+    estimate: NDArray[numpy.complex64],
+    trust: NDArray[numpy.float64],
+) -> None: ...
+@overload
+def blend_with_prior(
+    *,
+    mixture: NDArray[numpy.complex128],
+    magnitudes: NDArray[numpy.float64],
+    prior: NDArray[numpy.complex128] | None = None,
+    estimate: NDArray[numpy.complex128],
+    trust: NDArray[numpy.float64],
+) -> None: ...
 
 compiler: str
 eigen_version: str
 
 def empty(bytes: int) -> NDArray[numpy.uint8]: ...
+@overload
+def feasible_magnitudes(
+    *, mixture: NDArray[numpy.complex64], magnitudes: NDArray[numpy.float32], feasible: NDArray[numpy.float32]
+) -> None: ...
+@overload
+def feasible_magnitudes(
+    *,
+    mixture: NDArray[numpy.complex128],
+    magnitudes: NDArray[numpy.float64],
+    feasible: NDArray[numpy.float64],
+) -> None: ...
 @overload
 def invert(
     plan: StftPlan32,

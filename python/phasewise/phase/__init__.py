@@ -1,5 +1,6 @@
 """Phase recovery: of one spectrogram, of several from their mixture, and from models of the phase."""
 
+from phasewise.phase.agreement import feasible_magnitudes
 from phasewise.phase.griffin_lim import griffinlim
 from phasewise.phase.integration import pghi
 from phasewise.phase.inversion import misi, spectrogram_inversion
@@ -12,6 +13,7 @@ from phasewise.phase.unwrapping import mixing_iterations, pu_iter
 __all__ = [
     "ALGORITHMS",
     "detect_onsets",
+    "feasible_magnitudes",
     "griffinlim",
     "misi",
     "mixing_iterations",

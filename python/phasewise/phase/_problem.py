@@ -126,7 +126,7 @@ def reflection_parameters(name: str, relaxation: float) -> dict[str, Any]:
 
     RRR is S + b (mag(2 B - S) - B); RAAR, b/2 (R_A R_B S + S) + (1 - b) B with R = 2 P - identity.
     """
-    if name.lower() == "raar":
+    if name.lower() in ("raar", "auto"):
         return {"alpha": relaxation, "beta": relaxation, "gamma": 1 - 2 * relaxation}
     return {"alpha": 1.0, "beta": relaxation, "gamma": -relaxation}
 

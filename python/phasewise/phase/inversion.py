@@ -35,6 +35,7 @@ from phasewise.phase._problem import (
     unit_phasors,
     update_named,
 )
+from phasewise.phase.agreement import blend_with_prior, feasible_magnitudes
 from phasewise.phase.registry import mixture_algorithm
 from phasewise.phase.weights import mixing_shares
 from phasewise.windows import WindowSpec
@@ -51,7 +52,7 @@ def spectrogram_inversion(
     *,
     n_iter: int = 5,
     consistency_weight: float = 1.0,
-    init: str | ArrayLike = "mixture",
+    init: str | ArrayLike = "auto",
     mixing_weights: str | float | ArrayLike | None = None,
     relaxation: float | None = None,
     return_cost: bool = False,
@@ -73,21 +74,23 @@ def spectrogram_inversion(
         Magnitudes V of the sources; channels and batches come before the source axis.
     algo : str
         "AM", "MISI", "Mix+Incons", "Mix+Incons_hardMag", "Incons_hardMix", "Mag+Incons_hardMix", "RRR",
-        "RAAR" or "auto"; `phasewise.ALGORITHMS` describes them.
+        "RAAR" or "auto"; `phasewise.ALGORITHMS` describes them. "auto" is for known and for estimated
+        magnitudes alike, see Notes.
     n_iter : int >= 0
-        Iterations. "AM" and "Incons_hardMix" have none to repeat. RRR and RAAR take one projection more than
-        iterations.
+        Iterations. "AM" and "Incons_hardMix" have none to repeat. RRR, RAAR and "auto" take one projection
+        more than iterations.
     consistency_weight : float >= 0
         Weight of the inconsistency in the three "+Incons" algorithms.
     init : {"mixture", "wiener", "random", "sinusoidal", "auto"} or array of shape of `magnitudes`
         Start: V with the phase of the mixture, the Wiener estimate, V with random phase, the estimate of
-        `phasewise.pu_iter`, complex values, or phases in radians. "auto" is "mixture".
+        `phasewise.pu_iter`, complex values, or phases in radians. "auto" is "wiener" for ``algo="auto"``, and
+        "mixture" for the others.
     mixing_weights : str, float, array, optional
         Shares of the mixing error: "equal" (1/J), "magnitude" (V), "wiener" (V\ :sup:`2`), "refreshed"
         (proportional to the distance of the last mixing from the point to mix), an exponent p (V\
         :sup:`p`), one weight per source, or an array like `magnitudes`. By default the algorithm's own.
     relaxation : float in [0, 2], optional
-        Relaxation b of RRR and RAAR.
+        Relaxation b of RRR, RAAR and "auto".
     return_cost : bool
         Whether to return the cost after each iteration too; it takes one projection more.
     hop_length, win_length, n_fft, window, center
@@ -114,6 +117,16 @@ def spectrogram_inversion(
     One iteration costs two transforms of every frame of every source and a bin-wise update fused with them;
     memory is three times that of the estimate. The result does not depend on the number of threads, nor on
     the batch.
+
+    ``algo="auto"`` tells good magnitudes from bad ones by how they fit the mixture, in each item of the batch
+    for itself. (1) Magnitudes that cannot sum to the mixture are moved to the nearest that can
+    (`phasewise.phase.feasible_magnitudes`); true ones stay. (2) RAAR with weights V\ :sup:`0.5` starts from
+    the Wiener estimate. (3) Every bin of its result S is blended with the start P (the Wiener estimate W or
+    the complex `init`) as :math:`S + c (P - S)`, :math:`1 - c = t\, e / (e + m)`, where :math:`m = \sum_j
+    (|S_j| - V_j)^2` is the mismatch and :math:`e = \sum_j V_j^2 (1 - V_j^2 / \sum_k V_k^2)` the error that
+    the Gaussian model expects of W. With known magnitudes m vanishes and RAAR's result stays. The trust
+    :math:`t` belongs to the whole item: it rises from 0 to 1 while :math:`\sum |S - W|^2` rises from 0.35 to
+    0.65 of :math:`\sum e`. Blurred magnitudes stay below: then the result is P, the Wiener filter.
 
     References
     ----------
@@ -227,20 +240,21 @@ class _Problem:
         entry = mixture_algorithm(algo)
         n_iter = integer("n_iter", n_iter, minimum=0) if entry.iterative else 1
         parameters = _parameters(entry.name, entry.relaxation, relaxation, consistency_weight)
-        start = self.start(init, rng)
+        start = self.start(entry.start if isinstance(init, str) and init == "auto" else init, rng)
         batch_shape = self.X.shape[:-2]
         if entry.name == "AM":
             return (start, self.mixing_error(start)[..., None]) if return_cost else start
 
         kind = entry.weights if weights is None else weights
-        shares = mixing_shares(self.V, kind)
+        V = feasible_magnitudes(self.X, self.V) if entry.name == "auto" else self.V
+        shares = mixing_shares(V, kind)
         refresh = isinstance(kind, str) and kind == "refreshed"
         estimate = frame_major(start, 3, self.complex)
         cost = np.empty((estimate.shape[0], n_iter)) if return_cost else None
         _core.invert(
             self.framing.plan(self.real),
             mixture=frame_major(self.X, 2, self.complex),
-            magnitudes=frame_major(self.V, 3, self.real),
+            magnitudes=frame_major(V, 3, self.real),
             weights=None if shares is None else frame_major(shares, 3, self.real),
             refresh_weights=refresh,
             update=update_named(entry.update),
@@ -251,6 +265,14 @@ class _Problem:
             cost=cost,
             **parameters,
         )
+        if entry.name == "auto":
+            complete = not isinstance(init, str) and np.iscomplexobj(init)
+            blend_with_prior(
+                frame_major(self.X, 2, self.complex),
+                frame_major(self.V, 3, self.real),
+                estimate,
+                frame_major(self.start(init, rng), 3, self.complex) if complete else None,
+            )
         result = np.swapaxes(estimate.reshape(*self.V.shape[:-2], self.V.shape[-1], self.V.shape[-2]), -1, -2)
         return result if cost is None else (result, cost.reshape(*batch_shape, n_iter))
 
@@ -287,7 +309,7 @@ def _parameters(
     sigma = number("consistency_weight", consistency_weight, minimum=0.0)
     if default is None:
         if relaxation is not None:
-            raise ParameterError(f"relaxation belongs to 'RRR' and 'RAAR', not to {algo!r}.")
+            raise ParameterError(f"relaxation belongs to 'RRR', 'RAAR' and 'auto', not to {algo!r}.")
         return {"sigma": sigma}
     b = default if relaxation is None else number("relaxation", relaxation, minimum=0.0, maximum=2.0)
     return reflection_parameters(algo, b)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from phasewise._validate import choice
 
-__all__ = ["ALGORITHMS", "AUTO", "SINGLE_SOURCE", "Algorithm", "MixingWeights", "mixture_algorithm"]
+__all__ = ["ALGORITHMS", "SINGLE_SOURCE", "Algorithm", "MixingWeights", "mixture_algorithm"]
 
 MixingWeights: TypeAlias = "str | float"
 
@@ -37,6 +37,12 @@ class Algorithm:
         Default mixing weights: "equal", "magnitude", "wiener" or an exponent of the magnitudes.
     relaxation : float, optional
         Default relaxation b of the reflections.
+    start : str
+        Where it starts by default.
+    calls : str
+        Projections on consistent spectrograms, the costly part, in n iterations.
+    latency : str
+        How much of the signal it waits for before a result.
     exact_mixture : bool
         Whether the estimates sum to the mixture exactly.
     exact_magnitude : bool
@@ -52,6 +58,9 @@ class Algorithm:
     update: str = ""
     weights: MixingWeights = "equal"
     relaxation: float | None = None
+    start: str = "mixture"
+    calls: str = "n"
+    latency: str = "the whole signal"
     exact_mixture: bool = False
     exact_magnitude: bool = False
 
@@ -72,6 +81,8 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         cost="h",
         monotone=True,
         iterative=False,
+        calls="0",
+        latency="one frame",
         exact_magnitude=True,
     ),
     Algorithm(
@@ -109,6 +120,7 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         cost="i",
         monotone=True,
         iterative=False,
+        calls="1",
         update="incons_hard_mix",
         exact_mixture=True,
     ),
@@ -129,6 +141,7 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         monotone=False,
         update="reflection",
         relaxation=0.8,
+        calls="n + 1",
         exact_mixture=True,
     ),
     Algorithm(
@@ -140,12 +153,23 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         update="reflection",
         weights=0.5,
         relaxation=0.9,
+        calls="n + 1",
+        exact_mixture=True,
+    ),
+    Algorithm(
+        "auto",
+        "RAAR from the Wiener estimate with feasible magnitudes; at the end a blend with the start by trust",
+        "phasewise",
+        cost="m before the blend",
+        monotone=False,
+        update="reflection",
+        weights=0.5,
+        relaxation=0.85,
+        start="wiener",
+        calls="n + 1",
         exact_mixture=True,
     ),
 )
-
-#: What "auto" stands for: the best at equal iterations with known and with estimated magnitudes.
-AUTO = "RAAR"
 
 #: One source from its magnitudes (`griffinlim`).
 SINGLE_SOURCE: dict[str, Algorithm] = _table(
@@ -156,6 +180,7 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         cost="m of the consistent point",
         monotone=True,
         update="griffin_lim",
+        start="random",
         exact_magnitude=True,
     ),
     Algorithm(
@@ -165,6 +190,7 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         cost="m of the consistent point",
         monotone=False,
         update="griffin_lim",
+        start="random",
         exact_magnitude=True,
     ),
     Algorithm(
@@ -174,6 +200,8 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         cost="m of the consistent point",
         monotone=False,
         update="reflection",
+        start="random",
+        calls="n + 1",
         relaxation=1.0,
     ),
     Algorithm(
@@ -183,6 +211,8 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         cost="m of the consistent point",
         monotone=False,
         update="reflection",
+        start="random",
+        calls="n + 1",
         relaxation=0.8,
     ),
     Algorithm(
@@ -192,11 +222,13 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         cost="m of the consistent point",
         monotone=False,
         update="reflection",
+        start="random",
+        calls="n + 1",
         relaxation=0.9,
     ),
 )
 
 
 def mixture_algorithm(name: str) -> Algorithm:
-    """Return the entry of ``name``, "auto" included, or explain which names exist."""
-    return ALGORITHMS[AUTO if name == "auto" else choice("algo", name, (*ALGORITHMS, "auto"))]
+    """Return the entry of ``name``, or explain which names exist."""
+    return ALGORITHMS[choice("algo", name, ALGORITHMS)]

@@ -26,6 +26,7 @@ Incons_hardMix       Pmix(Pcons(S)), once                                     i
 Mag+Incons_hardMix   Pmix((Pmag(S) + s Pcons(S)) / (1 + s))                   m + s i, non-increasing
 RRR                  S + b (PA(2 PB(S) - S) - PB(S))                          m of PB(S)
 RAAR                 b/2 (RA RB S + S) + (1 - b) PB(S), R = 2 P - identity    m of PB(S)
+auto                 RAAR with feasible magnitudes, blended (`agreement`)     m of PB(S)
 ===================  =======================================================  ================================
 
 with s = :math:`\sigma`, L = :math:`\Lambda`, PA = Pmag, PB(S) = Pmix(Pcons(S)). The result of RRR and RAAR
@@ -72,8 +73,9 @@ DEFAULT_WEIGHTS: dict[str, str | float] = {
     "Mag+Incons_hardMix": "equal",
     "RRR": "equal",
     "RAAR": 0.5,
+    "auto": 0.5,
 }
-DEFAULT_RELAXATION = {"RRR": 0.8, "RAAR": 0.9}
+DEFAULT_RELAXATION = {"RRR": 0.8, "RAAR": 0.9, "auto": 0.85}
 
 
 def unit_phasor(Y: Array) -> Array:
@@ -189,20 +191,26 @@ def spectrogram_inversion(
 ) -> tuple[Array, Array]:
     """Estimate sources ``(..., source, freq, frames)`` from the mixture ``X`` and magnitudes ``V``.
 
-    The start is ``V`` with the phase of the mixture, or ``init``: complex spectrograms, or phases (real,
-    radians) that get the magnitudes ``V``. ``weights`` and ``relaxation`` (b) default to the tables above.
+    The start is ``V`` with the phase of the mixture ("auto": the Wiener estimate), or ``init``: complex
+    spectrograms, or phases (real, radians) that get the magnitudes ``V``. "auto" blends its result with a
+    start that was given. ``weights`` and ``relaxation`` (b) default to the tables above.
     ``last="mag"`` makes MISI run mixing, consistency, magnitude in this order. ``transform`` holds the
     options of the STFT.
 
     Returns the estimate and the cost after each iteration, ``(..., n_iter)``: the last one is the estimate's.
     Algorithms without iterations return one cost.
     """
+    from phasewise.reference import agreement  # which needs the projections of this module
+
     X = np.asarray(X, dtype=np.complex128)
     V = np.asarray(V, dtype=np.float64)
     n_fft = transform.get("n_fft") or 2 * (V.shape[-2] - 1)
     a = bin_weights(n_fft)
     sigma = consistency_weight
     b = DEFAULT_RELAXATION.get(algo, 0.0) if relaxation is None else relaxation
+    given = V
+    if algo == "auto":
+        V = agreement.feasible_magnitudes(X, V)
     mix = Mixer(X, V, DEFAULT_WEIGHTS[algo] if weights is None else weights)
 
     def mag(S: Array) -> Array:
@@ -240,7 +248,7 @@ def spectrogram_inversion(
         reflected = 2 * on_b - S
         if algo == "RRR":
             return S + b * (mag(reflected) - on_b)
-        if algo == "RAAR":
+        if algo in ("RAAR", "auto"):
             twice: Array = 2 * mag(reflected) - reflected
             return b / 2 * (twice + S) + (1 - b) * on_b
         raise ValueError(f"unknown algorithm {algo!r}")
@@ -257,16 +265,23 @@ def spectrogram_inversion(
         return magnitude_error(both(S))
 
     S = V * unit_phasor(X)[..., None, :, :]
+    if algo == "auto":
+        S = mixing_weights(given, 2.0) * X[..., None, :, :]
     if init is not None:
         start = np.asarray(init)
-        S = start.astype(np.complex128) if np.iscomplexobj(start) else V * np.exp(1j * start)
+        S = start.astype(np.complex128) if np.iscomplexobj(start) else given * np.exp(1j * start)
+    prior = S if init is not None and np.iscomplexobj(init) else None
     if algo == "AM":
         return S, _stack([mixing_error(S)], X.shape[:-2])
     costs = []
     for _ in range(1 if algo == "Incons_hardMix" else n_iter):
         S = step(S)
         costs.append(cost(S))
-    return both(S) if algo in ("RRR", "RAAR") else S, _stack(costs, X.shape[:-2])
+    if algo in ("RRR", "RAAR", "auto"):
+        S = both(S)
+    if algo == "auto":
+        S, _ = agreement.blend_with_prior(X, given, S, prior)
+    return S, _stack(costs, X.shape[:-2])
 
 
 def _stack(costs: list[Array], batch: tuple[int, ...]) -> Array:
