@@ -69,10 +69,36 @@ class Run {
     mixed_before_ = mixed_before_ || mix_first;
   }
 
+  // Brings what the next frames need into the second-level cache, in long strides: hardware prefetchers do not follow
+  // frames that touch many places at once, and asking for single lines ahead was seen to change nothing.
+  void read_ahead(std::size_t b, std::size_t t) const {
+    const std::size_t bins = plan_.bins(), count = std::min(read_ahead_, p_.frames - t);
+    constexpr std::size_t line = 64 / sizeof(T);
+    T sums[4] = {};  // independent, so that no read waits for another
+    const auto read = [&sums](const T* p, std::size_t n) {
+      for (std::size_t i = 0; i < n; i += 4 * line)
+        for (std::size_t l = 0; l < 4; ++l) sums[l] += p[std::min(i + l * line, n - 1)];
+    };
+    if (p_.mixture != nullptr) read(p_.mixture + 2 * (b * p_.frames + t) * bins, 2 * count * bins);
+    const std::size_t lead = plan_.lead(), begin = std::min(t * plan_.hop() + plan_.n_fft(), p_.length + lead);
+    const std::size_t end = std::min(begin + count * plan_.hop(), p_.length + lead);
+    for (std::size_t j = 0; j < p_.sources; ++j) {
+      const std::size_t source = b * p_.sources + j, row = source * p_.frames + t;
+      read(p_.magnitudes + row * bins, count * bins);
+      if (p_.weights != nullptr && !p_.refresh_weights) read(p_.weights + row * bins, count * bins);
+      if (state_.size() > 0) read(state_.data() + row * row_, count * row_);
+      if (previous_.size() > 0) read(previous_.data() + row * row_, count * row_);
+      if (begin > lead) read(signal_.data() + source * p_.length + begin - lead, end - begin);
+    }
+    volatile T kept = sums[0] + sums[1] + sums[2] + sums[3];  // the reads must happen
+    static_cast<void>(kept);
+  }
+
   void sweep(const Sweep& sweep) {
     const std::size_t side = (plan_.n_fft() + 15) / 16 * 16, fft = (plan_.frame().scratch() + 15) / 16 * 16;
     synthesis_.run(sweep.resynthesise ? next_.data() : nullptr, fft + side + p_.sources * row_, [&](std::size_t b, std::size_t t, T* scratch) {
       T *gathered = scratch + fft, *projected = gathered + side;
+      if (t % read_ahead_ == 0) read_ahead(b, t);
       for (std::size_t j = 0; j < p_.sources; ++j) {
         const T* x = plan_.frame_samples(signal_.data() + (b * p_.sources + j) * p_.length, p_.length, t, gathered);
         T* row = projected + j * row_;
@@ -127,6 +153,8 @@ class Run {
     s.momentum = p_.momentum;
     return s;
   }
+
+  static constexpr std::size_t read_ahead_ = 8;
 
   const Inversion<T>& p_;
   const StftPlan<T>& plan_;
