@@ -8,13 +8,21 @@ namespace phasewise::bindings {
 namespace {
 
 template <class T>
+void bind_rule(py::module_& m, const char* name) {
+  py::class_<BregmanRule<T>>(m, name).def(py::init([](T beta, bool squares, bool left, T floor, T step) {
+                                            return BregmanRule<T>{beta, squares, left, floor, step};
+                                          }),
+                                          py::kw_only(), py::arg("beta"), py::arg("squares"), py::arg("left"), py::arg("floor"), py::arg("step"));
+}
+
+template <class T>
 void bind_invert(py::module_& m) {
   using Complex = std::complex<T>;
   m.def(
       "invert",
       [](const StftPlan<T>& plan, const Optional<Complex>& mixture, const Array<T>& magnitudes, const Optional<T>& weights,
-         bool refresh_weights, Update update, bool mix_first, T alpha, T beta, T gamma, T sigma, T momentum, int n_iter,
-         std::size_t length, Array<Complex>& estimate, Optional<T>& signal, Optional<double>& cost) {
+         bool refresh_weights, Update update, bool mix_first, T alpha, T beta, T gamma, T sigma, T momentum, const std::optional<BregmanRule<T>>& rule, int n_iter,
+         std::size_t length, Array<Complex>& estimate, Optional<Complex>& previous, Optional<Complex>& iterate, Optional<T>& signal, Optional<double>& cost) {
         Inversion<T> p;
         p.plan = &plan;
         p.magnitudes = input(magnitudes, "magnitudes", 4);
@@ -33,6 +41,14 @@ void bind_invert(py::module_& m) {
           p.weights = input(*weights, "weights", 4);
           check_shape(*weights, {p.batch, p.sources, p.frames, plan.bins()}, "weights");
         }
+        if (previous) {
+          p.previous = output(*previous, "previous", 4);
+          check_shape(*previous, {p.batch, p.sources, p.frames, plan.bins()}, "previous");
+        }
+        if (iterate) {
+          p.iterate = output(*iterate, "iterate", 4);
+          check_shape(*iterate, {p.batch, p.sources, p.frames, plan.bins()}, "iterate");
+        }
         if (signal) {
           p.signal = output(*signal, "signal", 3);
           check_shape(*signal, {p.batch, p.sources, length}, "signal");
@@ -50,14 +66,16 @@ void bind_invert(py::module_& m) {
         p.gamma = gamma;
         p.sigma = sigma;
         p.momentum = momentum;
+        if (rule) p.rule = *rule;
         p.n_iter = n_iter;
         const py::gil_scoped_release release;
         invert(p, check_signals);
       },
       py::arg("plan"), py::kw_only(), py::arg("mixture").noconvert(), py::arg("magnitudes").noconvert(), py::arg("weights").noconvert(),
       py::arg("refresh_weights") = false, py::arg("update"), py::arg("mix_first") = false, py::arg("alpha") = T(0), py::arg("beta") = T(0),
-      py::arg("gamma") = T(0), py::arg("sigma") = T(0), py::arg("momentum") = T(0), py::arg("n_iter"), py::arg("length"),
-      py::arg("estimate").noconvert(), py::arg("signal").noconvert() = py::none(), py::arg("cost").noconvert() = py::none());
+      py::arg("gamma") = T(0), py::arg("sigma") = T(0), py::arg("momentum") = T(0), py::arg("rule") = py::none(), py::arg("n_iter"), py::arg("length"),
+      py::arg("estimate").noconvert(), py::arg("previous").noconvert() = py::none(), py::arg("iterate").noconvert() = py::none(),
+      py::arg("signal").noconvert() = py::none(), py::arg("cost").noconvert() = py::none());
 }
 
 }  // namespace
@@ -70,7 +88,11 @@ void bind_inversion(py::module_& m) {
       .value("mix_incons_hard_mag", Update::mix_incons_hard_mag)
       .value("incons_hard_mix", Update::incons_hard_mix)
       .value("mag_incons_hard_mix", Update::mag_incons_hard_mix)
-      .value("reflection", Update::reflection);
+      .value("reflection", Update::reflection)
+      .value("bregman", Update::bregman)
+      .value("bregman_reflection", Update::bregman_reflection);
+  bind_rule<float>(m, "BregmanRule32");
+  bind_rule<double>(m, "BregmanRule64");
   bind_invert<float>(m);
   bind_invert<double>(m);
 }

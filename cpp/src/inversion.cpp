@@ -20,26 +20,30 @@ class Run {
         padded_((plan_.bins() + 15) / 16 * 16),
         row_(2 * padded_),
         synthesis_(plan_, p.batch, p.sources, p.frames, p.length, padded_),
-        state_(p.update == Update::griffin_lim || p.update == Update::misi ? 0 : spectra()),
+        state_(p.update == Update::griffin_lim || p.update == Update::misi || p.update == Update::bregman ? 0 : spectra()),
         signal_(p.batch * p.sources * p.length),
         next_(signal_.size()),
         frame_cost_(p.cost == nullptr ? 0 : p.batch * p.frames) {
-    const bool momentum = p.update == Update::griffin_lim && p.momentum != T(0);
+    const bool momentum = (p.update == Update::griffin_lim || p.update == Update::bregman) && p.momentum != T(0);
     if (momentum || p.refresh_weights) {
       previous_ = AlignedBuffer<T>(spectra());
       std::fill(previous_.data(), previous_.data() + previous_.size(), T(0));
+      if (p.previous != nullptr)
+        for (std::size_t row = 0; row < rows(); ++row) kernels_.to_planar(p.previous + 2 * row * plan_.bins(), plan_.bins(), padded_, previous_.data() + row * row_);
     }
     if (p.refresh_weights) weights_.assign(p.weights, p.weights + p.batch * p.sources * p.frames * plan_.bins());
   }
 
   void run(const std::function<void()>& between) {
-    const bool reflects = p_.update == Update::reflection, costs = p_.cost != nullptr && p_.n_iter > 0;
+    const bool reflects = p_.update == Update::reflection || p_.update == Update::bregman_reflection, costs = p_.cost != nullptr && p_.n_iter > 0;
     start(p_.mix_first && p_.n_iter > 0);
     for (int i = 0; i < p_.n_iter; ++i) {
       if (between) between();
       const bool last = i + 1 == p_.n_iter;
       sweep({i, false, !(p_.mix_first && last), last && !reflects, !last || reflects || costs || p_.signal != nullptr});
     }
+    if (previous_.size() > 0) hand_out(previous_, p_.previous);
+    if (reflects) hand_out(state_, p_.iterate);
     if (p_.signal != nullptr && !reflects) std::copy_n(signal_.data(), signal_.size(), p_.signal);
     if (costs && p_.mix_first) start(true);  // the result is what the magnitudes gave; its cost is that of its mixed form
     if (reflects || costs) sweep({p_.n_iter, true, true, reflects, reflects && p_.signal != nullptr});
@@ -55,7 +59,12 @@ class Run {
     bool resynthesise;
   };
 
-  std::size_t spectra() const { return p_.batch * p_.sources * p_.frames * row_; }
+  std::size_t rows() const { return p_.batch * p_.sources * p_.frames; }
+  std::size_t spectra() const { return rows() * row_; }
+  void hand_out(const AlignedBuffer<T>& spectra, T* out) const {
+    if (out == nullptr) return;
+    for (std::size_t row = 0; row < rows(); ++row) kernels_.to_interleaved(spectra.data() + row * row_, plan_.bins(), padded_, out + 2 * row * plan_.bins());
+  }
   const T* estimate(std::size_t b, std::size_t j, std::size_t t) const { return p_.estimate + 2 * ((b * p_.sources + j) * p_.frames + t) * plan_.bins(); }
 
   // Signals (and, where kept, spectra) of the caller's estimate, mixed first if so asked.
@@ -151,6 +160,8 @@ class Run {
     s.gamma = p_.gamma;
     s.sigma = p_.sigma;
     s.momentum = p_.momentum;
+    s.rule = p_.rule;
+    s.costs = p_.cost != nullptr;
     return s;
   }
 

@@ -41,6 +41,7 @@ _EXPORTS = {
     "spsi": "phase.single_pass",
     "misi": "phase.inversion",
     "spectrogram_inversion": "phase.inversion",
+    "bregman_misi": "phase.divergence_inversion",
     "ALGORITHMS": "phase.registry",
     "sinusoidal_phase": "phase.sinusoidal",
     "pu_iter": "phase.unwrapping",

@@ -6,6 +6,12 @@ from typing import overload
 import numpy
 from numpy.typing import NDArray
 
+class BregmanRule32:
+    def __init__(self, *, beta: float, squares: bool, left: bool, floor: float, step: float) -> None: ...
+
+class BregmanRule64:
+    def __init__(self, *, beta: float, squares: bool, left: bool, floor: float, step: float) -> None: ...
+
 class FilterBank32:
     def __init__(self, weights: NDArray[numpy.float32]) -> None: ...
     @property
@@ -150,6 +156,8 @@ class Update:
     incons_hard_mix: Update
     mag_incons_hard_mix: Update
     reflection: Update
+    bregman: Update
+    bregman_reflection: Update
 
 class Weighting:
     equal: Weighting
@@ -208,9 +216,12 @@ def invert(
     gamma: float = 0.0,
     sigma: float = 0.0,
     momentum: float = 0.0,
+    rule: BregmanRule32 | None = None,
     n_iter: int,
     length: int,
     estimate: NDArray[numpy.complex64],
+    previous: NDArray[numpy.complex64] | None = None,
+    iterate: NDArray[numpy.complex64] | None = None,
     signal: NDArray[numpy.float32] | None = None,
     cost: NDArray[numpy.float64] | None = None,
 ) -> None: ...
@@ -229,9 +240,12 @@ def invert(
     gamma: float = 0.0,
     sigma: float = 0.0,
     momentum: float = 0.0,
+    rule: BregmanRule64 | None = None,
     n_iter: int,
     length: int,
     estimate: NDArray[numpy.complex128],
+    previous: NDArray[numpy.complex128] | None = None,
+    iterate: NDArray[numpy.complex128] | None = None,
     signal: NDArray[numpy.float64] | None = None,
     cost: NDArray[numpy.float64] | None = None,
 ) -> None: ...

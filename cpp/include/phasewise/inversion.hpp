@@ -23,8 +23,11 @@ struct Inversion {
   Update update = Update::misi;
   bool mix_first = false;             // misi in the order mix, consistency, magnitude
   T alpha = 0, beta = 0, gamma = 0, sigma = 0, momentum = 0;
+  BregmanRule<T> rule;                // bregman and bregman_reflection
   int n_iter = 0;
   T* estimate = nullptr;              // (batch, sources, frames, bins) complex; in: start, out: result
+  T* previous = nullptr;              // as estimate: momentum's last consistent point, in and out; nullptr: starts with zeros
+  T* iterate = nullptr;               // as estimate: the point from which reflections go on, which is not their result
   T* signal = nullptr;                // (batch, sources, length): signals of the result, or nullptr
   double* cost = nullptr;             // (batch, n_iter): cost after each iteration, or nullptr
 };

@@ -1,6 +1,7 @@
 // Bin-wise updates of the inversion family, L bins of all sources at a time.
 #pragma once
 
+#include "bregman.hpp"
 #include "partial.hpp"
 #include "phasewise/kernels/inversion_table.hpp"
 
@@ -177,21 +178,50 @@ double run_step(const InversionStep<T>& s) {
         remember(s, j, k, mixed);
         put_state(j, mixed);
       }
+    } else if constexpr (U == Update::bregman) {
+      const Divergence<V, T> divergence(s.rule);
+      for (std::size_t j = 0; j < s.sources; ++j) {
+        const Complex<V> g = projected(j);
+        const V modulus_g = modulus(g), y = divergence.regular(modulus_g), v = divergence.regular(magnitude(j));
+        if (s.costs) cost.add(divergence.value(y, v), k, s);
+        if (s.evaluate) continue;
+        // The gradient points along g: its magnitude alone changes. Where that is next to nothing, so is the gradient.
+        const V share = s.rule.floor > T(0) ? modulus_g / y : one;
+        put_point(j, with_magnitude(g, modulus_g + (divergence.descended(y, v, share) - y)));
+      }
+      if (s.evaluate) continue;
+      const Complex<V> e = mixing_error<V>(s, s.projected, stride, k, count);
+      for (std::size_t j = 0; j < s.sources; ++j) {
+        const Complex<V> point = s.mixture == nullptr ? projected(j) : add_scaled(weight<V>(s, j, k, count), e, projected(j));
+        Complex<V> moved = point;
+        if (s.previous != nullptr) {
+          moved = add_scaled(V::broadcast(s.momentum), point - load_planar<V>(s.previous + j * s.previous_stride, s.padded, k), point);
+          remember(s, j, k, point);
+        }
+        put_state(j, moved);
+      }
     } else {
+      const Divergence<V, T> divergence(s.rule);
       const Complex<V> e = mixing_error<V>(s, s.projected, stride, k, count);
       const V alpha = V::broadcast(s.alpha), beta = V::broadcast(s.beta), gamma = V::broadcast(s.gamma);
       for (std::size_t j = 0; j < s.sources; ++j) {
         const Complex<V> g = projected(j);
         const Complex<V> b = s.mixture == nullptr ? g : add_scaled(weight<V>(s, j, k, count), e, g);
         const V v = magnitude(j);
-        add_square(modulus(b) - v);
+        if constexpr (U == Update::reflection) {
+          add_square(modulus(b) - v);
+        } else if (s.costs) {
+          cost.add(divergence.value(divergence.regular(modulus(b)), divergence.regular(v)), k, s);
+        }
         remember(s, j, k, b);
         if (s.evaluate) {
           put_state(j, b);
           continue;
         }
         const Complex<V> point = state(j), reflected{fms(two, b.re, point.re), fms(two, b.im, point.im)};
-        const Complex<V> moved = add_scaled(beta, with_magnitude(reflected, v), scaled(alpha, point));
+        V target = v;
+        if constexpr (U == Update::bregman_reflection) target = divergence.proximal(modulus(reflected), divergence.regular(v));
+        const Complex<V> moved = add_scaled(beta, with_magnitude(reflected, target), scaled(alpha, point));
         put_state(j, add_scaled(gamma, b, moved));
       }
     }
@@ -209,6 +239,8 @@ double step(const InversionStep<T>& s) {
     case Update::incons_hard_mix: return run_step<Update::incons_hard_mix>(s);
     case Update::mag_incons_hard_mix: return run_step<Update::mag_incons_hard_mix>(s);
     case Update::reflection: return run_step<Update::reflection>(s);
+    case Update::bregman: return run_step<Update::bregman>(s);
+    case Update::bregman_reflection: return run_step<Update::bregman_reflection>(s);
   }
   return 0;
 }

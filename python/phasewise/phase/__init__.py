@@ -1,7 +1,9 @@
 """Phase recovery: of one spectrogram, of several from their mixture, and from models of the phase."""
 
 from phasewise.phase.agreement import feasible_magnitudes
-from phasewise.phase.griffin_lim import griffinlim
+from phasewise.phase.divergence_inversion import bregman_misi
+from phasewise.phase.griffin_lim import GriffinLimState, griffinlim
+from phasewise.phase.headroom import GainMap, gain_map
 from phasewise.phase.integration import pghi
 from phasewise.phase.inversion import misi, spectrogram_inversion
 from phasewise.phase.onsets import detect_onsets
@@ -12,8 +14,12 @@ from phasewise.phase.unwrapping import mixing_iterations, pu_iter
 
 __all__ = [
     "ALGORITHMS",
+    "GainMap",
+    "GriffinLimState",
+    "bregman_misi",
     "detect_onsets",
     "feasible_magnitudes",
+    "gain_map",
     "griffinlim",
     "misi",
     "mixing_iterations",

@@ -70,6 +70,7 @@ def _table(*entries: Algorithm) -> dict[str, Algorithm]:
 
 
 _EUSIPCO = "Magron and Virtanen, EUSIPCO 2023"
+_BREGMAN = "Vial, Magron, Oberlin and Fevotte, IEEE JSTSP 2021"
 _REFLECTIONS = "phasewise; for one source Peer, Welker and Gerkmann, 2022"
 
 #: Several sources from their magnitudes and their mixture.
@@ -225,6 +226,26 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         start="random",
         calls="n + 1",
         relaxation=0.9,
+    ),
+    Algorithm(
+        "bregman",
+        "consistency, a step down the gradient of a beta divergence, momentum",
+        _BREGMAN,
+        cost="the divergence",
+        monotone=False,
+        update="bregman",
+        start="random",
+    ),
+    Algorithm(
+        "bregman_admm",
+        "ADMM with the proximal point of a beta divergence",
+        _BREGMAN,
+        cost="the divergence",
+        monotone=False,
+        update="bregman_reflection",
+        start="random",
+        calls="n + 1",
+        relaxation=1.0,
     ),
 )
 

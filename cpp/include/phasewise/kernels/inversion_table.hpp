@@ -14,7 +14,19 @@ enum class Update {
   mix_incons_hard_mag,  // mag(mix(S) + sigma L G)
   incons_hard_mix,      // mix(G)
   mag_incons_hard_mix,  // mix((mag(S) + sigma G) / (1 + sigma))
-  reflection            // B = mix(G): alpha S + beta mag(2 B - S) + gamma B; the result is B
+  reflection,           // B = mix(G): alpha S + beta mag(2 B - S) + gamma B; the result is B
+  bregman,              // T = mix(G - step (gradient of the divergence at G)): T + momentum (T - T_previous)
+  bregman_reflection    // reflection with the proximal point of the divergence instead of mag
+};
+
+// A beta divergence between magnitudes, or their squares, of the estimate and those given.
+template <class T>
+struct BregmanRule {
+  T beta = 2;
+  bool squares = false;
+  bool left = false;  // whether the estimate is the first argument of the divergence
+  T floor = 0;        // magnitudes below it count as little more
+  T step = 1;         // of the gradient; for proximal points, the weight of the distance
 };
 
 template <class T>
@@ -31,10 +43,12 @@ struct InversionStep {
   T* weights;                         // nullptr: 1 / sources; laid out as the magnitudes; refreshed in place
   std::size_t row_stride;
   const T* mixture;                   // interleaved; nullptr: no mixing
-  T* previous;                        // griffin_lim: G of the last iteration; refreshed weights: the last mix(.)
+  T* previous;                        // griffin_lim: G of the last iteration; bregman: T; refreshed weights: the last mix(.)
   std::size_t previous_stride;        // planar, source j at j * previous_stride; nullptr: none
   bool refresh;                       // L proportional to |previous mix(.) - point to mix|
   T alpha, beta, gamma, sigma, momentum;
+  BregmanRule<T> rule;
+  bool costs;                         // whether the cost is wanted; bregman updates save its price otherwise
 };
 
 template <class T>
