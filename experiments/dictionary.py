@@ -70,7 +70,9 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=15, help="of the activations")
     parser.add_argument("--power", type=float, default=1.5, help="of the filter in use; training has 2")
     parser.add_argument("--frames", type=int, default=6000, help="per stem for the start")
-    parser.add_argument("--steps", type=int, default=500, help="of the discriminative training")
+    parser.add_argument(
+        "--steps", type=int, nargs="+", default=[500], help="of the cycles of discriminative training"
+    )
     parser.add_argument("--report-every", type=int, default=250)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -96,7 +98,11 @@ def main() -> None:
                 print(f"  power {power:g}: {name}", score(dictionary(power), excerpts), flush=True)
 
     report(factors)
-    train(factors, mixtures, steps=args.steps, rng=rng, report_every=args.report_every, validate=report)
+    for cycle, steps in enumerate(args.steps):
+        if cycle:
+            factors = factors.restarted()
+            rng = np.random.default_rng(args.seed + cycle)
+        train(factors, mixtures, steps=steps, rng=rng, report_every=args.report_every, validate=report)
     dictionary().save(args.out, dtype="float16")
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {Dictionary.load(args.out).digest}")
 

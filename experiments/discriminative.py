@@ -61,6 +61,13 @@ class Factors:
         parts = [h @ w.T for h, w in zip(H.split(self.ranks, 1), own.split(self.ranks, 1), strict=True)]
         return torch.softmax(power * torch.log(torch.stack(parts) + 1e-10), dim=0)
 
+    def restarted(self) -> Factors:
+        """Return the same factors, in which what has become zero may grow again."""
+        result = Factors(self.spectra(), self.layout, self.n_iter)
+        with torch.no_grad():
+            result.log_weights.copy_(self.log_weights)
+        return result
+
     def spectra(self) -> list[np.ndarray]:
         """Return the spectra per stem, (rows, rank); those of neighbours with their weights."""
         W = torch.softmax(self.logs.detach(), dim=0)
