@@ -34,7 +34,7 @@ class OnlineNMF:
         What the past keeps of its weight at every new block. Even with 1 early blocks count less, since they
         were seen with an unripe dictionary: block m of n with ``(m / n)^2``.
     n_iter : int > 0
-        Updates of the activations of every block.
+        Updates of the activations of every block, accelerated as in `nmf`.
     n_sweeps : int in [1, n_iter]
         Solutions for W per block, between which those updates are divided.
     init : {"kmeans", "random", "nndsvd", "nndsvda", "nndsvdar"}
@@ -92,7 +92,7 @@ class OnlineNMF:
         beta: float = 1.0,
         block: int = 512,
         forgetting: float = 1.0,
-        n_iter: int = 20,
+        n_iter: int = 12,
         n_sweeps: int = 2,
         init: str = "kmeans",
         W: ArrayLike | None = None,

@@ -127,9 +127,10 @@ def nmf(
         A view of frame-major memory.
     cost : ndarray of float64, shape (..., iterations)
         Only with `return_cost`: weighted divergence plus penalties. It never increases, for any `beta`,
-        unless penalties press the model below 1e-12 of the greatest value of V, where it is held. A matrix of
-        a batch that stops before the others repeats its last value. With `accelerate`, the cost of the
-        factors that the next iteration starts from, and in the end that of the result.
+        unless penalties press the model below 1e-12 of the greatest value of V, where it is held (1e-10 in
+        float32 for ``beta = -1``, where zeros of V do so too). A matrix of a batch that stops before the
+        others repeats its last value. With `accelerate`, the cost of the factors that the next iteration
+        starts from, and in the end that of the result.
 
     Raises
     ------
