@@ -21,7 +21,7 @@ void bind_invert(py::module_& m) {
   m.def(
       "invert",
       [](const StftPlan<T>& plan, const Optional<Complex>& mixture, const Array<T>& magnitudes, const Optional<T>& weights,
-         bool refresh_weights, Update update, bool mix_first, T alpha, T beta, T gamma, T sigma, T momentum, const std::optional<BregmanRule<T>>& rule, int n_iter,
+         bool refresh_weights, Update update, bool mix_first, bool from_mixture, T alpha, T beta, T gamma, T sigma, T momentum, const std::optional<BregmanRule<T>>& rule, int n_iter,
          std::size_t length, Array<Complex>& estimate, Optional<Complex>& previous, Optional<Complex>& iterate, Optional<T>& signal, Optional<double>& cost) {
         Inversion<T> p;
         p.plan = &plan;
@@ -61,6 +61,7 @@ void bind_invert(py::module_& m) {
         p.refresh_weights = refresh_weights;
         p.update = update;
         p.mix_first = mix_first;
+        p.from_mixture = from_mixture;
         p.alpha = alpha;
         p.beta = beta;
         p.gamma = gamma;
@@ -72,7 +73,7 @@ void bind_invert(py::module_& m) {
         invert(p, check_signals);
       },
       py::arg("plan"), py::kw_only(), py::arg("mixture").noconvert(), py::arg("magnitudes").noconvert(), py::arg("weights").noconvert(),
-      py::arg("refresh_weights") = false, py::arg("update"), py::arg("mix_first") = false, py::arg("alpha") = T(0), py::arg("beta") = T(0),
+      py::arg("refresh_weights") = false, py::arg("update"), py::arg("mix_first") = false, py::arg("from_mixture") = false, py::arg("alpha") = T(0), py::arg("beta") = T(0),
       py::arg("gamma") = T(0), py::arg("sigma") = T(0), py::arg("momentum") = T(0), py::arg("rule") = py::none(), py::arg("n_iter"), py::arg("length"),
       py::arg("estimate").noconvert(), py::arg("previous").noconvert() = py::none(), py::arg("iterate").noconvert() = py::none(),
       py::arg("signal").noconvert() = py::none(), py::arg("cost").noconvert() = py::none());

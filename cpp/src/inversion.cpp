@@ -36,7 +36,7 @@ class Run {
 
   void run(const std::function<void()>& between) {
     const bool reflects = p_.update == Update::reflection || p_.update == Update::bregman_reflection, costs = p_.cost != nullptr && p_.n_iter > 0;
-    start(p_.mix_first && p_.n_iter > 0);
+    start(p_.mix_first && p_.n_iter > 0, p_.from_mixture);
     for (int i = 0; i < p_.n_iter; ++i) {
       if (between) between();
       const bool last = i + 1 == p_.n_iter;
@@ -45,7 +45,7 @@ class Run {
     if (previous_.size() > 0) hand_out(previous_, p_.previous);
     if (reflects) hand_out(state_, p_.iterate);
     if (p_.signal != nullptr && !reflects) std::copy_n(signal_.data(), signal_.size(), p_.signal);
-    if (costs && p_.mix_first) start(true);  // the result is what the magnitudes gave; its cost is that of its mixed form
+    if (costs && p_.mix_first) start(true, false);  // the result is what the magnitudes gave; its cost is that of its mixed form
     if (reflects || costs) sweep({p_.n_iter, true, true, reflects, reflects && p_.signal != nullptr});
     if (p_.signal != nullptr && reflects) std::copy_n(signal_.data(), signal_.size(), p_.signal);
   }
@@ -68,10 +68,14 @@ class Run {
   const T* estimate(std::size_t b, std::size_t j, std::size_t t) const { return p_.estimate + 2 * ((b * p_.sources + j) * p_.frames + t) * plan_.bins(); }
 
   // Signals (and, where kept, spectra) of the caller's estimate, mixed first if so asked.
-  void start(bool mix_first) {
+  void start(bool mix_first, bool from_mixture) {
     synthesis_.run(signal_.data(), p_.sources * row_, [&](std::size_t b, std::size_t t, T* scratch) {
       InversionStep<T> s = step_at(b, t, scratch);
-      for (std::size_t j = 0; j < p_.sources; ++j) kernels_.to_planar(estimate(b, j, t), plan_.bins(), padded_, s.state + j * s.state_stride);
+      if (from_mixture) {
+        kernels_.take_mixture_phase(s);
+      } else {
+        for (std::size_t j = 0; j < p_.sources; ++j) kernels_.to_planar(estimate(b, j, t), plan_.bins(), padded_, s.state + j * s.state_stride);
+      }
       if (mix_first) kernels_.mix(s);
       return Rows<T>{s.state, s.state_stride};
     });
@@ -183,6 +187,8 @@ class Run {
 template <class T>
 void invert(const Inversion<T>& problem, const std::function<void()>& between) {
   if (problem.plan->frames(problem.length) != problem.frames) throw std::invalid_argument("length does not make the given number of frames");
+  if (problem.from_mixture && (problem.mixture == nullptr || problem.n_iter == 0))
+    throw std::invalid_argument("a start from the mixture needs a mixture and an iteration");
   if (problem.refresh_weights && (problem.weights == nullptr || problem.mixture == nullptr))
     throw std::invalid_argument("refreshed weights need a mixture and weights to start from");
   Run<T>(problem).run(between);

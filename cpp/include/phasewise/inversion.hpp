@@ -26,6 +26,7 @@ struct Inversion {
   BregmanRule<T> rule;                // bregman and bregman_reflection
   int n_iter = 0;
   T* estimate = nullptr;              // (batch, sources, frames, bins) complex; in: start, out: result
+  bool from_mixture = false;          // start from the magnitudes with the phase of the mixture; needs an iteration
   T* previous = nullptr;              // as estimate: momentum's last consistent point, in and out; nullptr: starts with zeros
   T* iterate = nullptr;               // as estimate: the point from which reflections go on, which is not their result
   T* signal = nullptr;                // (batch, sources, length): signals of the result, or nullptr

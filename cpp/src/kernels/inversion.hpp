@@ -261,6 +261,17 @@ void mix(const InversionStep<T>& s) {
 }
 
 template <class T>
+void take_mixture_phase(const InversionStep<T>& s) {
+  using V = Vec<T, native_lanes<T>>;
+  for (std::size_t k = 0; k < s.padded; k += V::lanes) {
+    const std::size_t count = k < s.bins ? s.bins - k : 0;
+    const Complex<V> u = with_magnitude(load_interleaved<V>(s.mixture + 2 * k, count), V::broadcast(T(1)));
+    for (std::size_t j = 0; j < s.sources; ++j)
+      store_planar(scaled(load_part<V>(s.magnitudes + j * s.row_stride + k, count), u), s.state + j * s.state_stride, s.padded, k);
+  }
+}
+
+template <class T>
 void to_planar(const T* interleaved, std::size_t bins, std::size_t padded, T* planar) {
   for (std::size_t k = 0; k < bins; ++k) {
     planar[k] = interleaved[2 * k];
@@ -279,7 +290,7 @@ void to_interleaved(const T* planar, std::size_t bins, std::size_t padded, T* in
 
 template <class T>
 constexpr phasewise::InversionKernels<T> inversion_kernels() {
-  return {step<T>, mix<T>, to_planar<T>, to_interleaved<T>};
+  return {step<T>, mix<T>, take_mixture_phase<T>, to_planar<T>, to_interleaved<T>};
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasewise import _core
+from phasewise import _core, _memory
 from phasewise._framing import framing
 from phasewise._validate import choice, complex_array, integer, magnitudes, number
 from phasewise.errors import ParameterError
@@ -240,7 +240,12 @@ class _Problem:
         entry = mixture_algorithm(algo)
         n_iter = integer("n_iter", n_iter, minimum=0) if entry.iterative else 1
         parameters = _parameters(entry.name, entry.relaxation, relaxation, consistency_weight)
-        start = self.start(entry.start if isinstance(init, str) and init == "auto" else init, rng)
+        start_from = entry.start if isinstance(init, str) and init == "auto" else init
+        # The core takes the phase of the mixture itself, on the way to its first iteration.
+        from_mixture = (
+            isinstance(start_from, str) and start_from == "mixture" and entry.name != "AM" and n_iter > 0
+        )
+        start = self.empty() if from_mixture else self.start(start_from, rng)
         batch_shape = self.X.shape[:-2]
         if entry.name == "AM":
             return (start, self.mixing_error(start)[..., None]) if return_cost else start
@@ -259,6 +264,7 @@ class _Problem:
             refresh_weights=refresh,
             update=update_named(entry.update),
             mix_first=mix_first,
+            from_mixture=from_mixture,
             n_iter=n_iter,
             length=self.samples,
             estimate=estimate,
@@ -275,6 +281,11 @@ class _Problem:
             )
         result = np.swapaxes(estimate.reshape(*self.V.shape[:-2], self.V.shape[-1], self.V.shape[-2]), -1, -2)
         return result if cost is None else (result, cost.reshape(*batch_shape, n_iter))
+
+    def empty(self) -> NDArray[Any]:
+        """Return memory for the estimate."""
+        *batch, freq, frames = self.V.shape
+        return np.swapaxes(_memory.empty((*batch, frames, freq), self.complex), -1, -2)
 
     def start(self, init: str | ArrayLike, rng: Any) -> NDArray[Any]:
         """Return the starting point, an array of our own."""

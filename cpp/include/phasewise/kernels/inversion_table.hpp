@@ -57,6 +57,8 @@ struct InversionKernels {
   double (*step)(const InversionStep<T>&);
   // S <- mix(S)
   void (*mix)(const InversionStep<T>&);
+  // S <- mag(X)
+  void (*take_mixture_phase)(const InversionStep<T>&);
   // interleaved <-> planar rows; pads with zeros
   void (*to_planar)(const T* interleaved, std::size_t bins, std::size_t padded, T* planar);
   void (*to_interleaved)(const T* planar, std::size_t bins, std::size_t padded, T* interleaved);
