@@ -55,7 +55,7 @@ void bind_mixing(py::module_& m) {
   m.def(
       "mixing_iterations",
       [](const Array<Complex>& mixture, const Array<T>& magnitudes, Weighting weighting, const Optional<T>& weights, bool refresh,
-         std::size_t n_iter, std::size_t n_fft, std::size_t hop, const Optional<T>& start_angles, const Optional<Complex>& start_values,
+         T anchor, std::size_t n_iter, std::size_t n_fft, std::size_t hop, const Optional<T>& start_angles, const Optional<Complex>& start_values,
          const std::optional<Array<bool>>& onsets, const Optional<T>& onset_angles, const Optional<Complex>& onset_values,
          Array<Complex>& estimate, std::optional<Array<double>>& cost) {
         Mixing<T> p;
@@ -64,6 +64,7 @@ void bind_mixing(py::module_& m) {
         p.n_fft = n_fft;
         p.n_iter = n_iter;
         p.refresh = refresh;
+        p.anchor = anchor;
         p.hop = hop;
         p.start_phase = phases<T>(start_angles, start_values, "start phase", {p.batch, p.sources, p.frames, p.bins});
         p.onset_phase = phases<T>(onset_angles, onset_values, "onset phase", {p.batch, p.sources, p.frames, p.bins});
@@ -79,7 +80,7 @@ void bind_mixing(py::module_& m) {
         mixing_iterations(p, check_signals);
       },
       py::kw_only(), py::arg("mixture").noconvert(), py::arg("magnitudes").noconvert(), py::arg("weighting"),
-      py::arg("weights").noconvert(), py::arg("refresh"), py::arg("n_iter"), py::arg("n_fft"), py::arg("hop"),
+      py::arg("weights").noconvert(), py::arg("refresh"), py::arg("anchor") = T(0), py::arg("n_iter"), py::arg("n_fft"), py::arg("hop"),
       py::arg("start_angles").noconvert() = py::none(), py::arg("start_values").noconvert() = py::none(),
       py::arg("onsets").noconvert() = py::none(), py::arg("onset_angles").noconvert() = py::none(),
       py::arg("onset_values").noconvert() = py::none(), py::arg("estimate").noconvert(), py::arg("cost").noconvert() = py::none());

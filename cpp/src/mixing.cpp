@@ -10,6 +10,8 @@ namespace {
 
 // Ranges of bins that one thread takes through the frames; a multiple of every mixing_tile.
 constexpr std::size_t block_bins = 128;
+// Turns are written by whole groups, beyond the end of a region and of a range.
+constexpr std::size_t group = 8, turn_stride = block_bins + group;
 constexpr double two_pi = 6.283185307179586476925286766559;
 
 template <class T>
@@ -50,7 +52,7 @@ class MixingRun {
   void walk(std::size_t b, std::size_t block, std::size_t begin, std::size_t end) {
     const std::size_t first = block * block_bins, count = std::min(block_bins, p_.bins - first);
     const std::size_t tile = kernels_.mixing_tile;
-    T* scratch = thread_scratch<T>(2 * p_.sources * block_bins + 5 * p_.sources * tile);
+    T* scratch = thread_scratch<T>(2 * p_.sources * turn_stride + 7 * p_.sources * tile);
     std::vector<double> lane_cost(p_.cost != nullptr ? p_.n_iter * tile : 0);
     std::vector<PhaseStart> starts(p_.sources);
 
@@ -64,15 +66,16 @@ class MixingRun {
     task.re = phasors_.data() + b * p_.sources * p_.bins + first;
     task.im = task.re + p_.batch * p_.sources * p_.bins;
     task.state_stride = p_.bins;
-    task.turn_stride = block_bins;
+    task.turn_stride = turn_stride;
     T* turn_re = scratch;
-    T* turn_im = scratch + p_.sources * block_bins;
+    T* turn_im = scratch + p_.sources * turn_stride;
     task.turn_re = turn_re;
     task.turn_im = turn_im;
     task.starts = starts.data();
     task.bin_weights = bin_weights_.data() + first;
     task.cost = p_.cost != nullptr ? cost_.data() + (b * blocks_ + block) * p_.n_iter : nullptr;
-    task.scratch = scratch + 2 * p_.sources * block_bins;
+    task.scratch = scratch + 2 * p_.sources * turn_stride;
+    task.anchor = p_.anchor;
     task.lane_cost = lane_cost.data();
 
     for (std::size_t t = begin; t < end; ++t) {
@@ -81,10 +84,14 @@ class MixingRun {
         const bool restart = t == 0 || (p_.onsets != nullptr && p_.onsets[row * p_.frames + t] != 0);
         if (!restart && p_.hop > 0) {
           starts[j] = PhaseStart::turned;
-          T *re = turn_re + j * block_bins, *im = turn_im + j * block_bins;
+          T *re = turn_re + j * turn_stride, *im = turn_im + j * turn_stride;
           table_.for_each(row, t, first, first + count, [&](std::size_t from, std::size_t to, std::size_t region) {
-            std::fill(re + (from - first), re + (to - first), table_.turn_re(region));
-            std::fill(im + (from - first), im + (to - first), table_.turn_im(region));
+            const T turn_to_re = table_.turn_re(region), turn_to_im = table_.turn_im(region);
+            for (std::size_t k = from - first; k < to - first; k += group)
+              for (std::size_t i = 0; i < group; ++i) {
+                re[k + i] = turn_to_re;
+                im[k + i] = turn_to_im;
+              }
           });
         } else {
           starts[j] = given(restart ? p_.onset_phase : p_.start_phase, (row * p_.frames + t) * p_.bins + first, count,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "peak_frequency.hpp"
 #include "phasewise/threads.hpp"
 
 namespace phasewise {
@@ -38,10 +37,11 @@ template <class T>
 void RegionTable<T>::analyze(const T* magnitudes, std::size_t begin, std::size_t end) {
   parallel_for(rows_ * (end - begin), 1, [&](std::size_t first, std::size_t last) {
     std::vector<std::uint32_t> summits(bins_ / 2 + 1);
+    std::vector<double> advances(summits.size());
     for (std::size_t i = first; i < last; ++i) {
       const std::size_t row = i / (end - begin), frame = begin + i % (end - begin);
       const std::size_t slot = row * frames_at_once_ + frame % frames_at_once_, offset = slot * bins_;
-      counts_[slot] = find_regions(magnitudes + (row * frames_ + frame) * bins_, offset, summits.data());
+      counts_[slot] = find_regions(magnitudes + (row * frames_ + frame) * bins_, offset, summits.data(), advances.data());
       if (!turns_.empty())
         kernels_.turns(&cycles_[offset], &turns_[offset], &turns_[cycles_.size() + offset], counts_[slot]);
     }
@@ -49,11 +49,12 @@ void RegionTable<T>::analyze(const T* magnitudes, std::size_t begin, std::size_t
 }
 
 template <class T>
-std::size_t RegionTable<T>::find_regions(const T* v, std::size_t offset, std::uint32_t* summits) {
+std::size_t RegionTable<T>::find_regions(const T* v, std::size_t offset, std::uint32_t* summits, double* advances) {
   std::uint32_t* ends = &ends_[offset];
   double* cycles = &cycles_[offset];
   const double hops = static_cast<double>(hop_) / static_cast<double>(n_fft_);
   const std::size_t candidates = kernels_.summits(v, bins_, static_cast<T>(peak_height), summits);
+  kernels_.peak_advances(v, summits, candidates, hops, advances);
   std::size_t count = 0, last = 0;
   for (std::size_t i = 0; i < candidates; ++i) {
     const std::size_t k = summits[i];
@@ -66,7 +67,7 @@ std::size_t RegionTable<T>::find_regions(const T* v, std::size_t offset, std::ui
       ends[count - 1] = static_cast<std::uint32_t>(last + static_cast<std::size_t>(share) + 1);
     }
     ends[count] = static_cast<std::uint32_t>(bins_);
-    cycles[count++] = fraction(hops * peak_frequency(v, k));
+    cycles[count++] = advances[i];
     last = k;
   }
   if (count > 0) return count;

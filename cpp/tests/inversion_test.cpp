@@ -27,7 +27,7 @@ std::vector<T> run(Update update, std::size_t sources, bool mix_first, bool refr
   p.sources = sources;
   p.frames = frames;
   p.length = length;
-  p.mixture = update == Update::griffin_lim ? nullptr : mixture.data();
+  p.mixture = update == Update::griffin_lim || sources == 1 ? nullptr : mixture.data();
   p.magnitudes = magnitudes.data();
   p.weights = weights.data();
   p.refresh_weights = refresh;
@@ -38,7 +38,10 @@ std::vector<T> run(Update update, std::size_t sources, bool mix_first, bool refr
   p.gamma = T(-0.8);
   p.sigma = T(2);
   p.momentum = T(0.4);
+  p.rule = {T(0.5), true, true, T(1e-4), T(1e-3)};
   p.n_iter = 3;
+  std::vector<T> state(2 * cells * sources, T(0));
+  (update == Update::griffin_lim || update == Update::bregman ? p.previous : p.iterate) = state.data();
   p.estimate = estimate.data();
   p.signal = signal.data();
   p.cost = cost.data();
@@ -46,6 +49,7 @@ std::vector<T> run(Update update, std::size_t sources, bool mix_first, bool refr
   invert<T>(p, [&] { ++rounds; });
   CHECK(rounds == 3, "called between iterations %d times", rounds);
   estimate.insert(estimate.end(), signal.begin(), signal.end());
+  estimate.insert(estimate.end(), state.begin(), state.end());
   for (const T v : estimate) CHECK(std::isfinite(v), "not finite");
   return estimate;
 }
@@ -62,7 +66,7 @@ int main() {
   for (const Isa isa : available_isas()) {
     set_isa(isa_name(isa));
     for (const Update u : {Update::misi, Update::mix_incons, Update::mix_incons_hard_mag, Update::incons_hard_mix,
-                           Update::mag_incons_hard_mix, Update::reflection})
+                           Update::mag_incons_hard_mix, Update::reflection, Update::bregman, Update::bregman_reflection})
       for (const bool refresh : {false, true}) {
         both<float>(u, 3, false, refresh);
         both<double>(u, 2, false, refresh);
@@ -70,6 +74,8 @@ int main() {
     both<double>(Update::misi, 2, true);
     both<float>(Update::griffin_lim, 1);
     both<double>(Update::griffin_lim, 1);
+    both<float>(Update::bregman, 1);
+    both<double>(Update::bregman_reflection, 1);
   }
   return failures;
 }

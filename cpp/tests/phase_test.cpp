@@ -39,7 +39,7 @@ struct Case {
     p.weights = weighting == Weighting::given ? weights.data() : nullptr;
   }
 
-  std::vector<T> mix(Weighting weighting, bool refresh, std::size_t hop, PhaseArray<T> start_phase, int threads, std::vector<double>& cost) const {
+  std::vector<T> mix(Weighting weighting, bool refresh, std::size_t hop, PhaseArray<T> start_phase, int threads, std::vector<double>& cost, T anchor) const {
     set_num_threads(threads);
     std::vector<T> estimate(start.size());
     cost.assign(batch * 3, 0);
@@ -48,6 +48,7 @@ struct Case {
     p.n_fft = n_fft;
     p.n_iter = 3;
     p.refresh = refresh;
+    p.anchor = anchor;
     p.hop = hop;
     p.start_phase = start_phase;
     p.onset_phase = start_phase;
@@ -58,9 +59,9 @@ struct Case {
     return estimate;
   }
 
-  void check_mixing(Weighting weighting, bool refresh, std::size_t hop, PhaseArray<T> start_phase) const {
+  void check_mixing(Weighting weighting, bool refresh, std::size_t hop, PhaseArray<T> start_phase, T anchor = 0) const {
     std::vector<double> cost_1, cost_2;
-    const auto one = mix(weighting, refresh, hop, start_phase, 1, cost_1), two = mix(weighting, refresh, hop, start_phase, 2, cost_2);
+    const auto one = mix(weighting, refresh, hop, start_phase, 1, cost_1, anchor), two = mix(weighting, refresh, hop, start_phase, 2, cost_2, anchor);
     CHECK(one == two && cost_1 == cost_2, "%zu sources, %zu bins depend on threads", sources, bins);
     for (std::size_t i = 0; i < magnitudes.size(); ++i)
       CHECK(std::abs(std::hypot(one[2 * i], one[2 * i + 1]) - magnitudes[i]) < T(1e-5), "magnitude %zu is lost", i);
@@ -70,6 +71,8 @@ struct Case {
     for (const Weighting weighting : {Weighting::equal, Weighting::magnitude, Weighting::wiener, Weighting::given}) {
       check_mixing(weighting, false, 7, {});
       check_mixing(weighting, true, 0, {start.data(), true});
+      check_mixing(weighting, false, 7, {}, T(0.5));
+      check_mixing(weighting, true, 7, {}, T(0.5));
       check_mixing(weighting, false, 0, {start.data(), false});
       set_num_threads(2);
       std::vector<T> estimate(start.size());

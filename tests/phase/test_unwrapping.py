@@ -59,6 +59,35 @@ def test_pu_iter_with_other_weights_equals_twin(isa, sources, weights):
     assert relative_error(S[..., :40], expected[..., :40]) < 1e-8
 
 
+@pytest.mark.parametrize("weights", ["wiener", "refreshed", "equal"])
+@pytest.mark.parametrize("model_weight", [1e-3, 0.5, 30.0])
+def test_constrained_form_equals_twin(isa, threads, sources, onsets, weights, model_weight):
+    X, V = sources.sum(axis=0)[:, :30], abs(sources)[..., :30]
+    options = {"onsets": onsets[:, :30], "model_weight": model_weight}
+    S, cost = pw.pu_iter(X, V, hop_length=HOP, n_iter=8, mixing_weights=weights, return_cost=True, **options)
+    expected, expected_cost = twin.pu_iter(X, V, HOP, 8, weights=weights, **options)
+    assert relative_error(S, expected) < 1e-9
+    np.testing.assert_allclose(cost, expected_cost, rtol=1e-9)
+    assert np.diff(cost).max() <= tolerance("monotone", np.float64) * cost[0]
+
+
+def test_weight_of_the_model_leads_from_the_mixture_to_the_model(sources):
+    X, V = sources.sum(axis=0), abs(sources)
+    options = {"hop_length": HOP, "n_iter": 20}
+    free, model = pw.pu_iter(X, V, **options), pw.pu_iter(X, V, hop_length=HOP, n_iter=0)
+    light = pw.pu_iter(X, V, model_weight=1e-12, **options)
+    heavy = pw.pu_iter(X, V, model_weight=1e9, **options)
+    assert np.median(abs(light - free)) < 1e-6 * V.max()
+    assert relative_error(heavy, model) < 1e-4
+    for dtype in DTYPES:
+        bound = pw.pu_iter(
+            X.astype(np.result_type(dtype, np.complex64)), V.astype(dtype), model_weight=0.3, **options
+        )
+        assert bound.dtype == np.result_type(dtype, np.complex64)
+        assert np.isfinite(bound).all()
+        np.testing.assert_allclose(abs(bound), V, rtol=1e-5, atol=1e-6 * V.max())
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_pu_iter_single_precision(isa, sources, count):
     """Rounding grows from frame to frame where bins have no clear solution: most bins agree."""
@@ -179,6 +208,7 @@ def test_error_never_grows_over_all_frames(isa, sources):
         ({"init": "random", "rng": "x"}, "rng must be None, a nonnegative int or a numpy Generator"),
         ({"mixing_weights": "loud"}, "mixing_weights must be one of"),
         ({"mixing_weights": -1.0}, "mixing_weights must be"),
+        ({"model_weight": -1.0}, "model_weight must be a finite number"),
         ({"mixing_weights": [1, -1, 1]}, "mixing_weights must be finite and nonnegative"),
         ({"mixing_weights": [1, 1]}, "mixing_weights must broadcast"),
         ({"onsets": np.zeros((2, 10), dtype=bool)}, r"onsets must be a boolean array of shape \(3, 10\)"),

@@ -17,6 +17,8 @@ struct Mixing {
   Weighting weighting = Weighting::wiener;
   const T* weights = nullptr;     // Weighting::given: as magnitudes
   bool refresh = false;           // see MixingBlock
+  // > 0: |X - sum S|^2 + anchor sum |S - start|^2 is what falls, and what cost holds
+  T anchor = 0;
   T* estimate = nullptr;          // (batch, sources, frames, bins) complex: the result
   double* cost = nullptr;         // (batch, n_iter): |X - sum S|^2 after each iteration, both halves of the spectrum; or nullptr
 

@@ -10,6 +10,7 @@
 
 #include "partial.hpp"
 #include "phasewise/kernels/phase_table.hpp"
+#include "vec_math.hpp"
 #include "vec_trig.hpp"
 
 namespace {
@@ -28,8 +29,6 @@ inline constexpr T largest_gain = sizeof(T) == 4 ? T(1e15) : T(1e100);
 template <class T>
 inline constexpr T nudge = sizeof(T) == 4 ? T(1e-18) : T(1e-100);
 
-template <class V>
-PW_INLINE V constant(typename V::value_type x) { return V::broadcast(x); }
 template <class V>
 PW_INLINE V absolute(V a) { return max(a, -a); }
 template <class V>
@@ -109,13 +108,15 @@ PW_INLINE V share(const Block& b, std::size_t j, std::size_t k, std::size_t coun
 }
 
 // ---- mixing iterations ----------------------------------------------------------------------------------------------
+// Anchored: Y_j + a L_j Z_j takes the place of Y_j, Z being the start and a its weight: S stays near where it started.
 // K vectors of neighbouring bins side by side, so that the latency of one hides behind the others.
-template <class V, int J, int K, bool Refresh, class T>
+template <class V, int J, int K, bool Refresh, bool Anchored, class T>
 inline void mixing_tile(const MixingBlock<T>& b, std::size_t start) {
   constexpr int L = V::lanes;
   T* memory = b.scratch;
   const std::size_t slots = b.sources * K;
   Slots<V, J * K> v(memory, slots), gain(memory, slots), re(memory, slots), im(memory, slots), distance(memory, slots);
+  Slots<V, Anchored ? J * K : 0> anchor_re(memory, Anchored ? slots : 0), anchor_im(memory, Anchored ? slots : 0);
   V mixture[K], error_re[K], error_im[K], scale[K];
   Complex<V> turn[K];
   const V one = constant<V>(1), bias = constant<V>(nudge<T>), limit = constant<V>(largest_gain<T>);
@@ -154,8 +155,13 @@ inline void mixing_tile(const MixingBlock<T>& b, std::size_t start) {
       }
       re.set(j * K + q, u.re);
       im.set(j * K + q, u.im);
+      if constexpr (Anchored) {
+        anchor_re.set(j * K + q, u.re);
+        anchor_im.set(j * K + q, u.im);
+      }
     });
   });
+  const V anchoring = V::broadcast(b.anchor);
 
   double bin_weight[K * L] = {};
   if (b.cost != nullptr)
@@ -182,7 +188,17 @@ inline void mixing_tile(const MixingBlock<T>& b, std::size_t start) {
   };
   const auto add_cost = [&](std::size_t iteration) PW_LAMBDA {
     T lane[K * L];
-    static_for<K>([&](auto q) PW_LAMBDA { squared(Complex<V>{error_re[q.value], error_im[q.value]}).store(lane + q.value * L); });
+    static_for<K>([&](auto q) PW_LAMBDA {
+      V term = squared(Complex<V>{error_re[q.value], error_im[q.value]});
+      if constexpr (Anchored) {
+        for_sources<J>(b.sources, [&](int j) PW_LAMBDA {
+          const int i = j * K + q.value;
+          const V away = squared(Complex<V>{re.get(i) - anchor_re.get(i), im.get(i) - anchor_im.get(i)});
+          term = fma(anchoring * v.get(i), v.get(i) * away, term);
+        });
+      }
+      term.store(lane + q.value * L);
+    });
     double* total = b.lane_cost + iteration * (K * L);
     for (int i = 0; i < K * L; ++i) total[i] += static_cast<double>(lane[i]) * bin_weight[i];
   };
@@ -196,9 +212,18 @@ inline void mixing_tile(const MixingBlock<T>& b, std::size_t start) {
       static_for<K>([&](auto q) PW_LAMBDA {
         const int i = j * K + q.value;
         const V g = gain.get(i);
-        const Complex<V> y{fma(g, error_re[q.value], re.get(i)) + bias, fma(g, error_im[q.value], im.get(i))};
+        const Complex<V> mixed{fma(g, error_re[q.value], re.get(i)) + bias, fma(g, error_im[q.value], im.get(i))};
+        Complex<V> y = mixed;
+        if constexpr (Anchored) {
+          const V pull = anchoring * (g * v.get(i));
+          y = {fma(pull, anchor_re.get(i), y.re), fma(pull, anchor_im.get(i), y.im)};
+        }
         const V square = squared(y), inverse = reciprocal_sqrt(square);
-        if constexpr (Refresh) {
+        if constexpr (Refresh && Anchored) {
+          const Complex<V> moved_by{mixed.re - y.re * inverse, mixed.im - y.im * inverse};
+          distance.set(i, select_positive(v.get(i), sqrt(squared(moved_by)), V::zero()));
+          moved[q.value] = fma(v.get(i), distance.get(i), moved[q.value]);
+        } else if constexpr (Refresh) {
           // |Y - S|/V = ||y| - 1|, and without the cancellation |y|^2 - 1 = |g E|^2 + 2 Re(conj(u) g E).
           const V step_re = g * error_re[q.value], step_im = g * error_im[q.value];
           const V twice = fma(re.get(i), step_re, im.get(i) * step_im);
@@ -239,10 +264,10 @@ inline void mixing_tile(const MixingBlock<T>& b, std::size_t start) {
 // Neighbouring vectors per tile: as many as hide the latency of an iteration.
 inline constexpr int mixing_parts = 2;
 
-template <int J, bool Refresh, class T>
+template <int J, bool Refresh, bool Anchored, class T>
 inline void mixing_tiles(const MixingBlock<T>& b) {
   using V = Vec<T, native_lanes<T>>;
-  for (std::size_t k = 0; k < b.bins; k += V::lanes * mixing_parts) mixing_tile<V, J, mixing_parts, Refresh>(b, k);
+  for (std::size_t k = 0; k < b.bins; k += V::lanes * mixing_parts) mixing_tile<V, J, mixing_parts, Refresh, Anchored>(b, k);
 }
 
 template <class T>
@@ -250,14 +275,16 @@ void mixing(const MixingBlock<T>& b) {
   constexpr std::size_t tile = native_lanes<T> * mixing_parts;
   if (b.cost != nullptr)
     for (std::size_t i = 0; i < b.n_iter * tile; ++i) b.lane_cost[i] = 0;
-  if (b.refresh) {
-    mixing_tiles<0, true>(b);
+  if (b.anchor > T(0)) {
+    b.refresh ? mixing_tiles<0, true, true>(b) : mixing_tiles<0, false, true>(b);
+  } else if (b.refresh) {
+    mixing_tiles<0, true, false>(b);
   } else {
     switch (b.sources) {
-      case 2: mixing_tiles<2, false>(b); break;
-      case 3: mixing_tiles<3, false>(b); break;
-      case 4: mixing_tiles<4, false>(b); break;
-      default: mixing_tiles<0, false>(b);
+      case 2: mixing_tiles<2, false, false>(b); break;
+      case 3: mixing_tiles<3, false, false>(b); break;
+      case 4: mixing_tiles<4, false, false>(b); break;
+      default: mixing_tiles<0, false, false>(b);
     }
   }
   if (b.cost != nullptr)
@@ -323,7 +350,7 @@ std::size_t summits(const T* v, std::size_t n, T height, std::uint32_t* bins) {
   for (const T x : lane) most = x > most ? x : most;
   const T threshold = height * most;
 
-  // One byte per bin, written by plain comparisons that the compiler vectorises; most groups of eight hold no summit.
+  // One byte per bin, written by plain comparisons that the compiler vectorises; then a list without branches.
   constexpr std::size_t group = 64;
   std::size_t count = 0;
   for (std::size_t start = 1; start + 1 < n; start += group) {
@@ -335,16 +362,42 @@ std::size_t summits(const T* v, std::size_t n, T height, std::uint32_t* bins) {
       std::uint64_t eight;
       std::memcpy(&eight, flag + i, 8);
       if (eight == 0) continue;
-      for (std::size_t j = i; j < i + 8; ++j)
-        if (flag[j] != 0) bins[count++] = static_cast<std::uint32_t>(start + j);
+      static_for<8>([&](auto j) PW_LAMBDA {
+        bins[count] = static_cast<std::uint32_t>(start + i + j.value);
+        count += flag[i + j.value];
+      });
     }
   }
   return count;
 }
 
 template <class T>
+void peak_advances(const T* v, const std::uint32_t* bins, std::size_t n, double hops, double* cycles) {
+  using V = Vec<double, native_lanes<double>>;
+  constexpr std::size_t L = V::lanes;
+  const V zero = V::zero(), one = constant<V>(1), half = constant<V>(0.5), floor = constant<V>(1e-6);
+  for (std::size_t k = 0; k < n; k += L) {
+    double before[L], here[L], after[L], place[L];
+    for (std::size_t i = 0; i < L; ++i) {
+      const std::uint32_t bin = bins[k + i < n ? k + i : n - 1];
+      before[i] = static_cast<double>(v[bin - 1]);
+      here[i] = static_cast<double>(v[bin]);
+      after[i] = static_cast<double>(v[bin + 1]);
+      place[i] = static_cast<double>(bin);
+    }
+    const V peak = V::load(here);
+    const V a = log(max(V::load(before) / peak, floor)), c = log(max(V::load(after) / peak, floor));
+    const V bend = constant<V>(-2) * (a + c), offset = (c - a) / select_positive(bend, bend, one);
+    const V q = V::load(place) + select_positive(bend, min(max(offset, -half), half), zero);
+    const V advance = constant<V>(hops) * q, rest = advance - round_to_integer(advance);
+    store_part(select_positive(-rest, rest + one, rest), cycles + k, n - k);
+  }
+}
+
+template <class T>
 constexpr phasewise::PhaseKernels<T> phase_kernels() {
-  return {static_cast<std::size_t>(native_lanes<T> * mixing_parts), mixing<T>, wiener<T>, phasors<T>, turns<T>, summits<T>};
+  return {static_cast<std::size_t>(native_lanes<T> * mixing_parts), mixing<T>, wiener<T>, phasors<T>, turns<T>, summits<T>,
+          peak_advances<T>};
 }
 
 }  // namespace

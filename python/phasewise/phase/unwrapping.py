@@ -11,6 +11,9 @@ which every bin solves for itself by iterating
 with mixing weights :math:`\Lambda_j \ge 0` that sum to 1. Three or more sources have infinitely many
 solutions: the start decides. From the phase of the mixture the iterations cannot leave the line through 0
 and X; from the phase of the previous frame, advanced by the sinusoidal model, they find good solutions.
+
+The constrained form does not trust the mixture alone. With Z for the start, it minimises :math:`h + \sigma
+\sum_j \|S_j - Z_j\|^2` by putting :math:`Y_j + \sigma \Lambda_j Z_j` in place of :math:`Y_j`.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasewise import _core
-from phasewise._validate import choice, integer
+from phasewise._validate import choice, integer, number
 from phasewise.phase._bins import Mixture, fft_length, onset_frames, phase_argument
 from phasewise.phase._problem import generator
 
@@ -41,6 +44,7 @@ def pu_iter(
     n_fft: int | None = None,
     init: str | ArrayLike = "sinusoidal",
     mixing_weights: str | float | ArrayLike = "wiener",
+    model_weight: float = 0.0,
     rng: Any = None,
     return_cost: bool = False,
 ) -> Any:
@@ -73,6 +77,10 @@ def pu_iter(
         Shares of the mixing error: "wiener" (V\ :sup:`2`), "magnitude" (V), "equal" (1/J), "refreshed"
         (proportional to how far the last iteration moved the sources), an exponent p (V\ :sup:`p`), one
         weight per source, or an array like `magnitudes`.
+    model_weight : float >= 0
+        Weight of the squared distance from what a frame starts from, against the mixing error: the
+        constrained form. Small weights only decide what the mixture leaves open; infinite ones would keep
+        the start.
     rng : None, int or numpy.random.Generator
         Source of the random start.
     return_cost : bool
@@ -84,8 +92,9 @@ def pu_iter(
         Sources with exactly the given magnitudes. Where Y is zero, its phase is that of the mixture; the
         phase of zero is 0. Silence carries the phase of a source on.
     cost : array of shape (..., n_iter), float64
-        Only with `return_cost`: the error h after each iteration, summed over all frames and over both
-        halves of the spectrum. It never increases.
+        Only with `return_cost`: the error h after each iteration, plus `model_weight` times the squared
+        distance from the start, summed over all frames and over both halves of the spectrum. It never
+        increases.
 
     Raises
     ------
@@ -105,7 +114,7 @@ def pu_iter(
     problem = Mixture.check(mixture, magnitudes, ("mixture", "magnitudes"))
     n_fft = fft_length(n_fft, problem.V.shape[-2], "mixture")
     hop_length = max(1, n_fft // 4) if hop_length is None else integer("hop_length", hop_length)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"anchor": number("model_weight", model_weight, minimum=0.0)}
     if onsets is not None:
         marks = onset_frames(onsets, problem.V)
         options["onsets"] = marks.reshape(-1, problem.V.shape[-3], marks.shape[-1])
@@ -129,6 +138,7 @@ def mixing_iterations(
     *,
     n_iter: int = 50,
     mixing_weights: str | float | ArrayLike = "wiener",
+    model_weight: float = 0.0,
     n_fft: int | None = None,
     return_cost: bool = False,
 ) -> Any:
@@ -147,6 +157,8 @@ def mixing_iterations(
         Iterations.
     mixing_weights : str, float or array
         Shares of the mixing error, see `pu_iter`.
+    model_weight : float >= 0
+        Weight of the squared distance from the start, see `pu_iter`.
     n_fft : int > 0, optional
         Samples per frame, by default ``2 * (mixture.shape[-2] - 1)``; it only tells whether the last bin is
         the Nyquist frequency.
@@ -158,8 +170,8 @@ def mixing_iterations(
     estimate : array of shape (..., source, freq, frames), complex
         Sources with exactly the given magnitudes.
     cost : array of shape (..., n_iter), float64
-        Only with `return_cost`: the error after each iteration, over both halves of the spectrum. It never
-        increases.
+        Only with `return_cost`: the error after each iteration, over both halves of the spectrum, plus
+        `model_weight` times the squared distance from the start. It never increases.
 
     Raises
     ------
@@ -172,7 +184,7 @@ def mixing_iterations(
     """
     problem = Mixture.check(mixture, magnitudes, ("mixture", "magnitudes"))
     n_fft = fft_length(n_fft, problem.V.shape[-2], "mixture")
-    options: dict[str, Any] = {"hop": 0}
+    options: dict[str, Any] = {"hop": 0, "anchor": number("model_weight", model_weight, minimum=0.0)}
     if initial is not None:
         start = _phases("start", "initial", initial, problem)
         options |= start | {key.replace("start", "onset"): value for key, value in start.items()}

@@ -40,20 +40,23 @@ def mixing_iterations(
     n_iter: int = 50,
     weights: str | float | ArrayLike = "wiener",
     n_fft: int | None = None,
+    model_weight: float = 0.0,
 ) -> tuple[Array, Array]:
     """Run the updates from ``S0`` (..., source, freq, frames), all frames at once; also for a single frame.
 
-    Returns the sources and the mixing error after each iteration, ``(..., n_iter)``.
+    With ``model_weight`` s > 0, Y + s L S0 takes the place of Y, which keeps S near its start. Returns the
+    sources and, after each iteration, the mixing error plus s |S - S0|^2, ``(..., n_iter)``.
     """
     X = np.asarray(X, dtype=np.complex128)
     V = np.asarray(V, dtype=np.float64)
-    S = np.asarray(S0, dtype=np.complex128)
+    start = S = np.asarray(S0, dtype=np.complex128)
     a = bin_weights(n_fft or 2 * (V.shape[-2] - 1))
     mix = Mixer(X, V, weights)
     cost = np.zeros((*X.shape[:-2], n_iter))
     for i in range(n_iter):
-        S = magnitude_projection(mix(S), V)
-        cost[..., i] = np.sum(a * np.abs(X - S.sum(axis=-3)) ** 2, axis=(-2, -1))
+        S = magnitude_projection(mix(S) + model_weight * mix.weights * start, V)
+        away = np.sum(np.abs(S - start) ** 2, axis=-3)
+        cost[..., i] = np.sum(a * (np.abs(X - S.sum(axis=-3)) ** 2 + model_weight * away), axis=(-2, -1))
     return S, cost
 
 
@@ -67,6 +70,7 @@ def pu_iter(
     n_fft: int | None = None,
     init: str | ArrayLike = "sinusoidal",
     weights: str | float | ArrayLike = "wiener",
+    model_weight: float = 0.0,
 ) -> tuple[Array, Array]:
     """Estimate sources ``(..., source, freq, frames)`` from the mixture ``X`` and magnitudes ``V``.
 
@@ -107,7 +111,7 @@ def pu_iter(
         frame = slice(t, t + 1)
         S0 = V[..., frame] * np.exp(1j * (phase - turn)[..., None])
         relative, errors = mixing_iterations(
-            np.abs(X[..., frame]), V[..., frame], S0, n_iter, weights=weights, n_fft=n_fft
+            np.abs(X[..., frame]), V[..., frame], S0, n_iter, weights, n_fft, model_weight
         )
         relative = relative[..., 0]
         S[..., t] = relative * np.exp(1j * turn)

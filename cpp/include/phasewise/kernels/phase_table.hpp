@@ -38,10 +38,11 @@ struct MixingBlock {
   const T *turn_re, *turn_im;
   std::size_t turn_stride;
   const PhaseStart* starts;  // one per source
+  T anchor;                  // weight of the distance to the start, see Mixing::anchor
   T* out;                    // complex: the sources
   const double* bin_weights;
   double* cost;      // n_iter weighted mixing errors are added here; nullptr: not wanted
-  T* scratch;        // 5 * sources * mixing_tile scalars
+  T* scratch;        // 7 * sources * mixing_tile scalars
   double* lane_cost; // n_iter * mixing_tile scalars, if cost is wanted
 };
 
@@ -69,6 +70,9 @@ struct PhaseKernels {
   void (*turns)(const double* cycles, T* re, T* im, std::size_t n);
   // Lists the bins k with v[k-1] < v[k] >= v[k+1] and v[k] >= height * max(v); at most n / 2. Returns their number.
   std::size_t (*summits)(const T* v, std::size_t n, T height, std::uint32_t* bins);
+  // For each of n summits, hops times its frequency in bins, less whole numbers: the summit of the parabola through three
+  // log magnitudes, or the bin itself where rounding leaves no parabola.
+  void (*peak_advances)(const T* v, const std::uint32_t* bins, std::size_t n, double hops, double* cycles);
 };
 
 }  // namespace phasewise
