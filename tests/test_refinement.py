@@ -81,7 +81,8 @@ def test_chunks_make_the_whole(sources, mixture, algo):
     whole = refine(long, stems, RATE, algo=algo, chunk_seconds=60)
     parts = refine(long, stems, RATE, algo=algo, chunk_seconds=2)
     for name, stem in whole.items():
-        assert np.abs(parts[name] - stem).max() < 1e-4 * np.abs(long).max()
+        # "auto" judges every chunk by itself.
+        assert np.abs(parts[name] - stem).max() < (1e-3 if algo == "auto" else 1e-4) * np.abs(long).max()
 
 
 def test_frames_follow_the_sample_rate(sources, mixture):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "phasewise/threads.hpp"
@@ -10,18 +11,41 @@ namespace phasewise {
 namespace {
 
 constexpr std::size_t frames_per_task = 8, block = 64;
-// Distance from the Wiener estimate, relative to its expected error: below the first, estimates are not believed at all;
-// above the second, fully. It is about 1 for true magnitudes, 0.6 to 1 for factorisations of the true sources, and 0.2 to
-// 0.35 for magnitudes of blind dictionaries.
-constexpr double blurred = 0.35, sharp = 0.65;
+// 0 below the first, 1 above the second.
+double ramp(double x, double zero, double one) { return std::clamp((x - zero) / (one - zero), 0.0, 1.0); }
 
-// Up to `block` neighbouring bins of one frame. Values are taken relative to the largest magnitude of their bin, so that
-// squares neither overflow nor vanish.
+// Sums over a frame or an item: squared distance from the Wiener estimate, what the model expects of it, mismatch of the
+// magnitudes, their energy, and the mixture's.
+struct Totals {
+  double distance = 0, expected = 0, mismatch = 0, energy = 0, mixture = 0;
+
+  void operator+=(const Totals& t) {
+    distance += t.distance;
+    expected += t.expected;
+    mismatch += t.mismatch;
+    energy += t.energy;
+    mixture += t.mixture;
+  }
+
+  // The distance is about as expected for true magnitudes, 0.6 to 1 of it for factorisations of the true sources, and 0.3 to
+  // 0.6 for magnitudes from a dictionary that knows neither the song nor its instruments. The energies agree for magnitudes
+  // of independent sources; magnitudes that add up to the mixture's have too little, leaking ones too much. Neither matters
+  // where all magnitudes are met.
+  double trust() const {
+    const double sharp = expected > 0 ? ramp(distance / expected, 0.5, 0.75) : 1;
+    const double fitting = mixture > 0 ? ramp(energy / mixture, 0.75, 0.9) * (1 - ramp(energy / mixture, 1.1, 1.25)) : 1;
+    const double missed = expected > 0 ? std::min(mismatch / (0.01 * expected), 1.0) : 1;
+    return 1 - missed * (1 - sharp * fitting);
+  }
+};
+
+// Up to `block` neighbouring bins of one frame. Values are taken relative to the largest magnitude of their bin (to the
+// mixture's where there is none), so that squares neither overflow nor vanish.
 template <class T>
 struct Bins {
   const T *x, *v;  // mixture (complex), magnitudes
   std::size_t sources, stride, count;
-  T largest[block], scale[block], squares[block];
+  T largest[block], unit[block], scale[block], squares[block];
 
   Bins(const Agreement<T>& g, std::size_t b, std::size_t t, std::size_t k)
       : x(g.mixture + 2 * ((b * g.frames + t) * g.bins + k)),
@@ -33,7 +57,11 @@ struct Bins {
     std::fill_n(squares, block, T(0));
     for (std::size_t j = 0; j < sources; ++j)
       for (std::size_t i = 0; i < count; ++i) largest[i] = std::max(largest[i], v[j * stride + i]);
-    for (std::size_t i = 0; i < count; ++i) scale[i] = largest[i] > T(0) ? T(1) / largest[i] : T(1);
+    for (std::size_t i = 0; i < count; ++i) {
+      unit[i] = largest[i] > T(0) ? largest[i] : std::max(std::abs(x[2 * i]), std::abs(x[2 * i + 1]));
+      if (!(unit[i] > std::numeric_limits<T>::min())) unit[i] = T(1);
+      scale[i] = T(1) / unit[i];
+    }
     for (std::size_t j = 0; j < sources; ++j)
       for (std::size_t i = 0; i < count; ++i) squares[i] += relative(j, i) * relative(j, i);
   }
@@ -89,8 +117,15 @@ void blend(const Bins<T>& bins, const T* prior, T* estimate, T believed) {
     if (prior != nullptr)
       for (std::size_t i = 0; i < 2 * bins.count; ++i) lacking[i] -= prior[2 * j * bins.stride + i];
   }
+  if (prior != nullptr) {
+    std::fill_n(expected, bins.count, T(0));
+    for (std::size_t i = 0; i < bins.count; ++i) {
+      const T re = lacking[2 * i] * bins.scale[i], im = lacking[2 * i + 1] * bins.scale[i];
+      for (std::size_t j = 0; j < bins.sources; ++j) expected[i] += bins.share(j, i) * (T(1) - bins.share(j, i)) * (re * re + im * im);
+    }
+  }
   for (std::size_t i = 0; i < bins.count; ++i) {
-    const T sum = mismatch[i] + expected[i];
+    const T sum = 2 * mismatch[i] + expected[i];  // errors across the phasors are as large as those along them
     mismatch[i] = T(1) - (expected[i] > T(0) ? believed * expected[i] / sum : T(0));  // how far to go to the prior
   }
   for (std::size_t j = 0; j < bins.sources; ++j)
@@ -102,24 +137,31 @@ void blend(const Bins<T>& bins, const T* prior, T* estimate, T believed) {
       }
 }
 
-// Adds the squared distance from the Wiener estimate, and what the model expects of it.
 template <class T>
-void add_distances(const Bins<T>& bins, const T* estimate, double& distance, double& expected) {
-  T moved[block] = {}, error[block] = {};
+Totals totals(const Bins<T>& bins, const T* estimate) {
+  T moved[block] = {}, error[block] = {}, mismatch[block] = {};
+  Totals sum;
   for (std::size_t j = 0; j < bins.sources; ++j) {
     const T* s = estimate + 2 * j * bins.stride;
     for (std::size_t i = 0; i < bins.count; ++i) {
-      const T share = bins.share(j, i), v = bins.relative(j, i);
-      const T re = (share * bins.x[2 * i] - s[2 * i]) * bins.scale[i], im = (share * bins.x[2 * i + 1] - s[2 * i + 1]) * bins.scale[i];
-      moved[i] += re * re + im * im;
+      const T share = bins.share(j, i), v = bins.relative(j, i), re = s[2 * i] * bins.scale[i], im = s[2 * i + 1] * bins.scale[i];
+      const T to_re = share * (bins.x[2 * i] * bins.scale[i]) - re, to_im = share * (bins.x[2 * i + 1] * bins.scale[i]) - im;
+      const T difference = std::sqrt(re * re + im * im) - v;
+      moved[i] += to_re * to_re + to_im * to_im;
       error[i] += v * v * (T(1) - share);
+      mismatch[i] += difference * difference;
     }
   }
   for (std::size_t i = 0; i < bins.count; ++i) {
-    const double unit = static_cast<double>(bins.largest[i]) * static_cast<double>(bins.largest[i]);
-    distance += unit * static_cast<double>(moved[i]);
-    expected += unit * static_cast<double>(error[i]);
+    const T re = bins.x[2 * i] * bins.scale[i], im = bins.x[2 * i + 1] * bins.scale[i];
+    const double unit = static_cast<double>(bins.unit[i]) * static_cast<double>(bins.unit[i]);
+    sum.distance += unit * static_cast<double>(moved[i]);
+    sum.expected += unit * static_cast<double>(error[i]);
+    sum.mismatch += unit * static_cast<double>(mismatch[i]);
+    sum.energy += unit * static_cast<double>(bins.squares[i]);
+    sum.mixture += unit * static_cast<double>(re * re + im * im);
   }
+  return sum;
 }
 
 }  // namespace
@@ -131,17 +173,12 @@ void feasible_magnitudes(const Agreement<T>& given, T* feasible) {
 
 template <class T>
 void blend_with_prior(const Agreement<T>& given, const T* prior, T* estimate, double* trust) {
-  std::vector<double> distances(given.batch * given.frames), errors(distances.size());
-  for_blocks(given, [&](const Bins<T>& bins, std::size_t at, std::size_t frame) {
-    add_distances(bins, estimate + 2 * at, distances[frame], errors[frame]);
-  });
+  std::vector<Totals> frames(given.batch * given.frames);
+  for_blocks(given, [&](const Bins<T>& bins, std::size_t at, std::size_t frame) { frames[frame] += totals(bins, estimate + 2 * at); });
   for (std::size_t b = 0; b < given.batch; ++b) {
-    double distance = 0, error = 0;  // in a fixed order, whoever computed the terms
-    for (std::size_t t = b * given.frames; t < (b + 1) * given.frames; ++t) {
-      distance += distances[t];
-      error += errors[t];
-    }
-    trust[b] = error > 0 ? std::clamp((distance / error - blurred) / (sharp - blurred), 0.0, 1.0) : 1.0;
+    Totals item;
+    for (std::size_t t = b * given.frames; t < (b + 1) * given.frames; ++t) item += frames[t];  // in this order, whoever made them
+    trust[b] = item.trust();
   }
   for_blocks(given, [&](const Bins<T>& bins, std::size_t at, std::size_t frame) {
     blend(bins, prior == nullptr ? nullptr : prior + 2 * at, estimate + 2 * at, static_cast<T>(trust[frame / given.frames]));

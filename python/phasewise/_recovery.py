@@ -18,17 +18,13 @@ __all__ = ["Recovery", "algorithm_name"]
 _WIENER = "wiener"
 _UNWRAPPED = "PU-Iter"
 _STARTS = ("mixture", "sinusoidal", "random")
-# A compromise of mixing and consistency. From phases that are usable already, those of the mixture or of
-# given stems, it gained where there was something to gain, and lost least. Reflections need good magnitudes.
-_BEST = "Mix+Incons"
 _CONSISTENCY_WEIGHT = 3.0
 
 
 def algorithm_name(argument: str, value: str) -> str:
     """Return the algorithm's name as the package spells it; upper and lower case do not matter."""
-    names = ("auto", _WIENER, *dict.fromkeys([*ALGORITHMS, _UNWRAPPED]))
-    name = choice(argument, {name.lower(): name for name in names}.get(str(value).lower(), value), names)
-    return _BEST if name == "auto" else name
+    names = tuple(dict.fromkeys(["auto", _WIENER, *ALGORITHMS, _UNWRAPPED]))
+    return choice(argument, {name.lower(): name for name in names}.get(str(value).lower(), value), names)
 
 
 class Recovery:
@@ -42,7 +38,7 @@ class Recovery:
     n_iter : int
         Iterations of the others.
     init : {"mixture", "sinusoidal", "random"}
-        Their start.
+        Their start; "auto" takes the Wiener estimate for "mixture".
     transform : dict
         ``n_fft``, ``hop_length`` and ``window`` of the STFT.
     """
@@ -82,12 +78,14 @@ class Recovery:
             options = {"n_iter": self.n_iter, "hop_length": self.transform["hop_length"]}
             sources = _mixed(pu_iter(mixture, magnitudes, **options), mixture, magnitudes)
         else:
+            own_start = self.algorithm == "auto" and self.init == "mixture"
+            init: Any = ("auto" if own_start else self.init) if start is None else start
             sources = spectrogram_inversion(
                 mixture,
                 magnitudes,
                 self.algorithm,
                 n_iter=self.n_iter,
-                init=self.init if start is None else start,
+                init=init,
                 rng=rng,
                 length=length,
                 consistency_weight=_CONSISTENCY_WEIGHT,

@@ -27,7 +27,6 @@ __all__ = ["DEFAULT_MODEL", "Separator", "separate"]
 
 DEFAULT_MODEL = "nmf-music4"
 _DEFAULT_PHASE = "auto"
-_DEFAULT_ITERATIONS = 5  # of the default phase recovery; more gain nothing with estimated magnitudes
 _ITERATIONS = 15
 # Peak memory of a chunk, measured: per bin of all stems, and per sample of all stems and the mixture.
 _BYTES_PER_BIN = 42
@@ -48,9 +47,10 @@ class Separator:
         ``"default"``, the name of a dictionary that comes with the package, or a dictionary file.
     phase : str, optional
         ``"wiener"`` keeps the phase of the mixture, anything else is an algorithm of
-        ``phasewise.ALGORITHMS``; None for the one that measured best with the default model.
+        ``phasewise.ALGORITHMS``; None for ``"auto"``, which falls back to the mixture's phase where the
+        magnitudes do not deserve better.
     n_iter : int, optional
-        Iterations of the phase recovery; None for 5 of the default one, 15 of others.
+        Iterations of the phase recovery; None for 15.
     init : {"mixture", "sinusoidal", "random"}
         Start of the phase recovery.
     seed : int
@@ -101,7 +101,7 @@ class Separator:
         }
         self._recovery = Recovery(
             algorithm_name("phase", phase or _DEFAULT_PHASE),
-            (_ITERATIONS if phase else _DEFAULT_ITERATIONS) if n_iter is None else n_iter,
+            _ITERATIONS if n_iter is None else n_iter,
             init,
             self._transform,
         )
@@ -195,6 +195,21 @@ class Separator:
         V = self.dictionary.magnitudes(mean, n_iter=self.fit_iterations, bins=heard)
         return np.broadcast_to(V, (len(X), *V.shape[1:]))
 
+    def _targets(self, X: NDArray[Any], V: NDArray[Any], S: NDArray[Any]) -> NDArray[Any]:
+        """Return the magnitudes that the phase recovery is to reach, like ``S``."""
+        if self.phase != "auto":
+            return np.asarray(np.abs(S))
+        # It judges the model by its own magnitudes, at each channel's level; its start: shares of V^2.
+        level = np.abs(X)
+        mean = level.mean(axis=0)
+        level /= np.where(mean > 0, mean, 1)
+        if self.dictionary.power != 2:
+            energy = (V**2).sum(axis=1, keepdims=True)
+            V = V ** (self.dictionary.power / 2)
+            total = (V**2).sum(axis=1, keepdims=True)
+            V = V * np.sqrt(energy / np.where(total > 0, total, 1))
+        return np.asarray(V * level[:, None])
+
     def _plan(self, sample_rate: float, seconds: float) -> ChunkPlan:
         ratio = sample_rate / self.dictionary.sample_rate
         # On the model's own grid of frames, neighbours see the same frames and agree where they overlap.
@@ -214,12 +229,11 @@ class Separator:
         V = self._magnitudes(X, sample_rate)
         tick(0.3)
         S = wiener(X, V, power=self.dictionary.power)
-        del V
         tick(0.4)
         if self.phase != "wiener":
-            start = S if self.init == "mixture" else None
-            S = self._recovery(X, np.abs(S), length=length, rng=rng, start=start)
-        del X
+            start = S if self.init == "mixture" and self.phase != "auto" else None
+            S = self._recovery(X, self._targets(X, V, S), length=length, rng=rng, start=start)
+        del X, V
         tick(0.9)
         stems = np.moveaxis(istft(S, **self._transform, length=length), 1, 0)
         del S
@@ -254,7 +268,7 @@ def separate(
         ``"default"``, the name of a dictionary that comes with the package, or a dictionary file.
     phase : str, optional
         ``"wiener"`` keeps the phase of the mixture, anything else is an algorithm of
-        ``phasewise.ALGORITHMS``; None for the one that measured best with the default model.
+        ``phasewise.ALGORITHMS``; None for ``"auto"``.
     stems : sequence of str, optional
         Return these only; None for all.
     device : {"cpu"}

@@ -79,6 +79,7 @@ def test_blend_equals_twin(threads, rng, prior, distance, scale, dtype):
     moved = distance * V * noise
     S = wiener(X, V) + moved - moved.mean(axis=-3, keepdims=True)
     other = rng.standard_normal((*V.shape, 2)).view(np.complex128)[..., 0] if prior else None
+    V *= np.sqrt((np.abs(X) ** 2).sum() / (V**2).sum()).astype(dtype)  # magnitudes that can be trusted at all
     expected, trust = twin.blend_with_prior(X.astype(complex), V.astype(float), S, other)
     assert (trust == 0).all() if distance == 0.1 else (trust > 0).all()
 
@@ -136,7 +137,7 @@ def test_auto_keeps_what_reflections_find_and_drops_what_blurred_magnitudes_sugg
     assert quality(y, auto, 128) > quality(y, pw.wiener(X, V), 128) + 10
     assert quality(y, auto, 128) > quality(y, pw.misi(X, V, **options), 128) + 3
 
-    vague = 0.25 * np.abs(X) * rng.uniform(0.95, 1.05, V.shape)
+    vague = 0.25 * np.abs(X) * rng.uniform(0.6, 1.4, V.shape)
     auto = pw.spectrogram_inversion(X, vague, "auto", **options)
     assert relative_error(auto, pw.wiener(X, vague)) < 1e-12
     start = S + 0.01 * rng.standard_normal(S.shape)
@@ -148,7 +149,7 @@ def test_items_are_judged_one_by_one(rng):
     y = sources(rng)
     S = pw.stft(y, n_fft=512)
     X, V = S.sum(axis=0), np.abs(S)
-    vague = 0.25 * np.abs(X) * rng.uniform(0.95, 1.05, V.shape)
+    vague = 0.25 * np.abs(X) * rng.uniform(0.6, 1.4, V.shape)
     options = {"n_fft": 512, "length": y.shape[-1]}
     both = pw.spectrogram_inversion(np.stack([X, X]), np.stack([V, vague]), "auto", **options)
     for estimate, magnitudes in zip(both, (V, vague), strict=True):

@@ -19,10 +19,11 @@ template <class T>
 void feasible_magnitudes(const Agreement<T>& given, T* feasible);
 
 // S <- S + c (P - S), with the Wiener estimate W as the prior P, or the one that is given: (batch, sources, frames, bins)
-// complex, made to sum to X. In every bin c is the share of the mismatch sum (|S| - V)^2 in its sum with the error that the
-// Gaussian model expects of W, sum V^2 (1 - V^2 / sum V^2). Where, over the whole item, S keeps nearer to W than that error
-// says, the magnitudes are too blurred to be trusted, and c goes to 1. trust:
-// (batch) how far each item was believed, 0 to 1.
+// complex, made to sum to X. In every bin c = 2 m / (2 m + e), with the mismatch m = sum (|S| - V)^2 and the error that the
+// Gaussian model expects of W, e = sum V^2 (1 - V^2 / sum V^2); for a prior that is given, the squares sum to what it lacks
+// of the mixture. Where, over the whole item, S keeps nearer to W than that error
+// says, or the energy of the magnitudes is not the mixture's, they are not to be trusted, and c goes to 1. trust: (batch)
+// how far each item was believed, 0 to 1.
 template <class T>
 void blend_with_prior(const Agreement<T>& given, const T* prior, T* estimate, double* trust);
 

@@ -7,12 +7,13 @@ others together,
 .. math:: \sum_j V_j \ge |X|, \qquad V_j \le |X| + \sum_{k \ne j} V_k.
 
 After it: how much of the result to believe. If a bin's magnitudes are right and its phases found, they agree
-with V; what is left of the mismatch tells the error. The Wiener filter W, on the other hand, errs by
-:math:`\sum_j V_j^2 (1 - V_j^2 / \sum_k V_k^2)` on average, for Gaussian sources of these magnitudes. A blend
-of two estimates whose errors are independent weighs each by the error of the other. This finds bins in which
-magnitudes are wrong, not magnitudes that are blurred everywhere, as those of a dictionary that knows neither
-the song nor its instruments. These show in another way: constraints move the estimate away from W much less
-than W's expected error.
+with V; the mismatch that is left is one half of the error, the half along the phasors. The Wiener filter W,
+on the other hand, errs by :math:`\sum_j V_j^2 (1 - V_j^2 / \sum_k V_k^2)` on average, for Gaussian sources of
+these magnitudes. A blend of two estimates whose errors are independent weighs each by the error of the other.
+This finds bins in which magnitudes are wrong, not magnitudes that are blurred everywhere, as those of a
+dictionary that knows neither the song nor its instruments. These show in two other ways: constraints move the
+estimate away from W much less than W's expected error, and their energy is not that of the mixture, as it is
+for the magnitudes of independent sources.
 """
 
 from __future__ import annotations

@@ -122,11 +122,15 @@ def spectrogram_inversion(
     for itself. (1) Magnitudes that cannot sum to the mixture are moved to the nearest that can
     (`phasewise.phase.feasible_magnitudes`); true ones stay. (2) RAAR with weights V\ :sup:`0.5` starts from
     the Wiener estimate. (3) Every bin of its result S is blended with the start P (the Wiener estimate W or
-    the complex `init`) as :math:`S + c (P - S)`, :math:`1 - c = t\, e / (e + m)`, where :math:`m = \sum_j
-    (|S_j| - V_j)^2` is the mismatch and :math:`e = \sum_j V_j^2 (1 - V_j^2 / \sum_k V_k^2)` the error that
-    the Gaussian model expects of W. With known magnitudes m vanishes and RAAR's result stays. The trust
-    :math:`t` belongs to the whole item: it rises from 0 to 1 while :math:`\sum |S - W|^2` rises from 0.35 to
-    0.65 of :math:`\sum e`. Blurred magnitudes stay below: then the result is P, the Wiener filter.
+    the complex `init`) as :math:`S + c (P - S)`, :math:`1 - c = t\, e / (e + 2 m)`, where :math:`m = \sum_j
+    (|S_j| - V_j)^2` is the mismatch and :math:`e = \sum_j V_j^2 (1 - w_j)`, :math:`w_j = V_j^2 / \sum_k
+    V_k^2`, the error that the Gaussian model expects of W. The error of an `init` is taken from what it lacks
+    of the mixture, :math:`|X - \sum_j P_j|^2 \sum_j w_j (1 - w_j)`. With known magnitudes m vanishes and
+    RAAR's result stays. The trust t belongs to the whole item. Unless the magnitudes are met (:math:`\sum m`
+    far below 0.01 of :math:`\sum e`), it is the product of two factors: one rises from 0 to 1 while
+    :math:`\sum |S - W|^2` rises from 0.5 to 0.75 of :math:`\sum e`; the other is 1 while :math:`\sum V^2` is
+    0.9 to 1.1 of :math:`\sum |X|^2`, and 0 below 0.75 and above 1.25. Blurred magnitudes fail: then the
+    result is P, the Wiener filter.
 
     References
     ----------
