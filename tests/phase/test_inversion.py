@@ -144,6 +144,38 @@ def test_iterations_can_be_resumed(problem):
     assert np.array_equal(halfway, kept), "a start that the caller owns must not change"
 
 
+@pytest.mark.parametrize("algo", [name for name, a in ALGORITHMS.items() if a.iterative and name != "auto"])
+def test_state_continues_every_algorithm(problem, algo):
+    X, V = problem
+    ten, cost = solve(problem, algo, n_iter=10)
+    _, state = pw.spectrogram_inversion(X, V, algo, n_iter=4, return_state=True, **OPTIONS)
+    rest, rest_cost = solve(problem, algo, n_iter=6, init=state)
+    assert relative_error(rest, ten) < 1e-9
+    np.testing.assert_allclose(rest_cost, cost[4:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("algo", ["MISI", "RAAR", "auto"])
+def test_every_item_stops_when_its_cost_does_not_fall(problem, algo):
+    X, V = (np.stack([a, 3 * a, a[..., ::-1]]) for a in problem)
+    V[1] *= np.random.default_rng(1).uniform(0.3, 3, V[1].shape)
+    options = {"n_iter": 45, "tol": 0.02, "return_cost": True, **OPTIONS}
+    S, cost = pw.spectrogram_inversion(X, V, algo, **options)
+    runs = np.isfinite(cost).sum(axis=-1)
+    assert (runs < 45).any()
+    assert (runs >= 10).all()
+    for b in range(3):
+        one, one_cost = pw.spectrogram_inversion(X[b], V[b], algo, **options)
+        assert np.array_equal(one, S[b])
+        np.testing.assert_array_equal(one_cost, cost[b])
+        plain, plain_cost = pw.spectrogram_inversion(
+            X[b], V[b], algo, n_iter=int(runs[b]), return_cost=True, **OPTIONS
+        )
+        assert relative_error(one, plain) < 1e-9
+        np.testing.assert_allclose(one_cost[: runs[b]], plain_cost, rtol=1e-6)
+    with pytest.raises(pw.ParameterError, match="tol needs weights that stay"):
+        pw.spectrogram_inversion(X, V, algo, tol=0.1, mixing_weights="refreshed", **OPTIONS)
+
+
 def test_starts(problem):
     X, V = problem
     am = pw.spectrogram_inversion(X, V, "AM", **OPTIONS)

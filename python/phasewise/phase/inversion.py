@@ -35,6 +35,7 @@ from phasewise.phase._problem import (
     unit_phasors,
     update_named,
 )
+from phasewise.phase._stopping import run_until
 from phasewise.phase.agreement import blend_with_prior, feasible_magnitudes
 from phasewise.phase.registry import mixture_algorithm
 from phasewise.phase.weights import mixing_shares
@@ -55,7 +56,9 @@ def spectrogram_inversion(
     init: str | ArrayLike = "auto",
     mixing_weights: str | float | ArrayLike | None = None,
     relaxation: float | None = None,
+    tol: float = 0.0,
     return_cost: bool = False,
+    return_state: bool = False,
     hop_length: int | None = None,
     win_length: int | None = None,
     n_fft: int | None = None,
@@ -91,6 +94,9 @@ def spectrogram_inversion(
         :sup:`p`), one weight per source, or an array like `magnitudes`. By default the algorithm's own.
     relaxation : float in [0, 2], optional
         Relaxation b of RRR, RAAR and "auto".
+    tol : float >= 0
+        Stop when ten iterations lower the root of the cost by less than `tol` times its first value. Every
+        item of the batch stops for itself, the test comes every ten iterations.
     return_cost : bool
         Whether to return the cost after each iteration too; it takes one projection more.
     hop_length, win_length, n_fft, window, center
@@ -105,7 +111,12 @@ def spectrogram_inversion(
     estimate : array of shape (..., source, freq, frames), complex
     cost : array of shape (..., n_iter), float64
         Only with `return_cost`: the algorithm's cost after each iteration (one value for "AM" and
-        "Incons_hardMix").
+        "Incons_hardMix"). Values after a stop by `tol` are NaN.
+    state : array of shape (..., source, freq, frames), complex
+        Only with `return_state`: the point from which the next iteration would start. As `init` it continues
+        where the iterations ended, exactly but for rounding. RRR and RAAR move another point than their
+        result; for the other algorithms it is the estimate itself. Refreshed weights start anew, and "auto"
+        would take it for its prior.
 
     Raises
     ------
@@ -147,7 +158,18 @@ def spectrogram_inversion(
         "center": center,
     }
     problem = _Problem(mixture, magnitudes, transform, length)
-    return problem.solve(algo, n_iter, consistency_weight, init, mixing_weights, relaxation, return_cost, rng)
+    return problem.solve(
+        algo,
+        n_iter,
+        consistency_weight,
+        init,
+        mixing_weights,
+        relaxation,
+        return_cost,
+        rng,
+        tol=number("tol", tol, minimum=0.0),
+        return_state=return_state,
+    )
 
 
 def misi(
@@ -239,6 +261,8 @@ class _Problem:
         return_cost: bool,
         rng: Any,
         mix_first: bool = False,
+        tol: float = 0.0,
+        return_state: bool = False,
     ) -> Any:
         """Run an algorithm; see `spectrogram_inversion`."""
         entry = mixture_algorithm(algo)
@@ -252,29 +276,40 @@ class _Problem:
         start = self.empty() if from_mixture else self.start(start_from, rng)
         batch_shape = self.X.shape[:-2]
         if entry.name == "AM":
-            return (start, self.mixing_error(start)[..., None]) if return_cost else start
+            return _results(
+                start, self.mixing_error(start)[..., None] if return_cost else None, start, return_state
+            )
 
         kind = entry.weights if weights is None else weights
         V = feasible_magnitudes(self.X, self.V) if entry.name == "auto" else self.V
         shares = mixing_shares(V, kind)
         refresh = isinstance(kind, str) and kind == "refreshed"
         estimate = frame_major(start, 3, self.complex)
-        cost = np.empty((estimate.shape[0], n_iter)) if return_cost else None
-        _core.invert(
-            self.framing.plan(self.real),
-            mixture=frame_major(self.X, 2, self.complex),
-            magnitudes=frame_major(V, 3, self.real),
-            weights=None if shares is None else frame_major(shares, 3, self.real),
-            refresh_weights=refresh,
-            update=update_named(entry.update),
-            mix_first=mix_first,
-            from_mixture=from_mixture,
-            n_iter=n_iter,
-            length=self.samples,
-            estimate=estimate,
-            cost=cost,
-            **parameters,
+        cost = np.empty((estimate.shape[0], n_iter)) if return_cost or tol > 0 else None
+        state = (
+            np.empty_like(estimate) if entry.update == "reflection" and (return_state or tol > 0) else None
         )
+        arrays: dict[str, Any] = {
+            "mixture": frame_major(self.X, 2, self.complex),
+            "magnitudes": frame_major(V, 3, self.real),
+            "weights": None if shares is None else frame_major(shares, 3, self.real),
+        }
+        options: dict[str, Any] = parameters | {
+            "refresh_weights": refresh,
+            "update": update_named(entry.update),
+            "mix_first": mix_first,
+            "length": self.samples,
+        }
+        plan = self.framing.plan(self.real)
+        if tol > 0:
+            if refresh:
+                raise ParameterError('tol needs weights that stay; mixing_weights="refreshed" has none.')
+            run_until(tol, plan, arrays, options, from_mixture, estimate, state, cost)
+        else:
+            options["from_mixture"] = from_mixture
+            _core.invert(
+                plan, **arrays, **options, n_iter=n_iter, estimate=estimate, iterate=state, cost=cost
+            )
         if entry.name == "auto":
             complete = not isinstance(init, str) and np.iscomplexobj(init)
             blend_with_prior(
@@ -283,8 +318,15 @@ class _Problem:
                 estimate,
                 frame_major(self.start(init, rng), 3, self.complex) if complete else None,
             )
-        result = np.swapaxes(estimate.reshape(*self.V.shape[:-2], self.V.shape[-1], self.V.shape[-2]), -1, -2)
-        return result if cost is None else (result, cost.reshape(*batch_shape, n_iter))
+        costs = cost.reshape(*batch_shape, n_iter) if cost is not None and return_cost else None
+        return _results(
+            self.public(estimate), costs, self.public(estimate if state is None else state), return_state
+        )
+
+    def public(self, spectra: NDArray[Any]) -> NDArray[Any]:
+        """Return the core's (batch, source, frames, freq) as (..., source, freq, frames), a view."""
+        *batch, freq, frames = self.V.shape
+        return np.swapaxes(spectra.reshape(*batch, frames, freq), -1, -2)
 
     def empty(self) -> NDArray[Any]:
         """Return memory for the estimate."""
@@ -316,6 +358,11 @@ class _Problem:
         if self.framing.n_fft % 2 == 0:
             a[-1] = 1
         return np.asarray((a * np.abs(self.X - S.sum(axis=-3)) ** 2).sum(axis=(-2, -1), dtype=np.float64))
+
+
+def _results(estimate: Any, cost: Any, state: Any, return_state: bool) -> Any:
+    found = [estimate, *([] if cost is None else [cost]), *([state] if return_state else [])]
+    return found[0] if len(found) == 1 else tuple(found)
 
 
 def _parameters(
