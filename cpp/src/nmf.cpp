@@ -124,7 +124,7 @@ class Factorization {
   }
 
   // With normalised columns l1_h weighs sum(W[:, k]) sum(H[k]): for each factor a weight of its sum.
-  T product_weight() const { return static_cast<T>(options_.l1_h * std::pow(scale_, options_.beta - 1)); }
+  T product_weight() const { return static_cast<T>(std::min(options_.l1_h * std::pow(scale_, options_.beta - 1), static_cast<double>(rule_.most))); }
   void weigh_activations() {
     for (std::size_t k = 0; k < weight_h_.size(); ++k) weight_h_[k] = product_weight() * dictionary_.sums()[k];
   }

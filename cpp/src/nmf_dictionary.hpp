@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 #include "phasewise/aligned.hpp"
 #include "phasewise/kernels/gemm_table.hpp"
@@ -34,12 +35,13 @@ class Dictionary {
     summarize();
   }
 
-  // Writes the columns that are not fixed.
+  // Writes the columns that are not fixed. In the unit of V their values may be beyond the type, but stay finite.
   void store(T* w, double scale, const bool* fixed) const {
     const std::size_t rank = shape_.rank, r = shape_.rank_stride;
+    constexpr double most = static_cast<double>(std::numeric_limits<T>::max());
     for (std::size_t f = 0; f < shape_.freq; ++f)
       for (std::size_t k = 0; k < rank; ++k)
-        if (fixed == nullptr || !fixed[k]) w[f * rank + k] = static_cast<T>(static_cast<double>(rows_[f * r + k]) / scale);
+        if (fixed == nullptr || !fixed[k]) w[f * rank + k] = static_cast<T>(std::min(static_cast<double>(rows_[f * r + k]) / scale, most));
   }
 
   // After a change of the panels alone.

@@ -84,10 +84,10 @@ NmfRule<T> make_rule(const NmfOptions& options, const Extent& extent, double sca
   rule.beta = beta;
   rule.scale = static_cast<T>(scale);
   rule.data_floor = static_cast<T>(beta <= 0 ? data_floor * extent.mean * scale : 0);
-  // The powers beta - 1 and beta - 2 of the model stay within [1 / most, most].
-  const double power_range = std::pow(most, 1 / std::max({std::abs(beta - 1), std::abs(beta - 2), 1.0}));
-  rule.model_floor = static_cast<T>(std::max(model_floor * extent.peak * scale, 1 / power_range));
-  rule.model_limit = beta == 1 ? std::numeric_limits<T>::max() : static_cast<T>(power_range);
+  // The powers beta - 1 and beta - 2 of the model stay within [1 / most, most], and for the cost also the power beta.
+  const double steepest = std::max({std::abs(beta - 1), std::abs(beta - 2), 1.0});
+  rule.model_floor = static_cast<T>(std::max(model_floor * extent.peak * scale, std::pow(most, -1 / steepest)));
+  rule.model_limit = beta == 1 ? std::numeric_limits<T>::max() : static_cast<T>(std::pow(most, 1 / std::max(steepest, std::abs(beta))));
   rule.most = static_cast<T>(most);
   rule.factor_limit = static_cast<T>(std::sqrt(most));
   const auto scaled = [&](double weight, double power) { return static_cast<T>(std::min(weight * std::pow(scale, power), most)); };
