@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--power", type=float, default=1.5, help="of the filter in use; training has 2")
     parser.add_argument("--frames", type=int, default=6000, help="per stem for the start")
     parser.add_argument(
-        "--steps", type=int, nargs="+", default=[500], help="of the cycles of discriminative training"
+        "--steps", type=int, nargs="+", default=[500, 400], help="of the cycles of discriminative training"
     )
     parser.add_argument("--report-every", type=int, default=250)
     parser.add_argument("--seed", type=int, default=0)
