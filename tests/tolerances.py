@@ -18,7 +18,7 @@ TOLERANCES = {
     "reconstruction": (1e-12, 2e-6),
     # One STFT pair and one division by a magnitude per iteration; phases of weak bins amplify the rounding.
     "griffinlim_iteration": (1e-10, 1e-4),
-    "inversion": (1e-8, 5e-3),
+    "inversion": (1e-10, 5e-3),
     # Bin-wise, no transform in the loop.
     "mixing": (1e-10, 1e-3),
     # Angles in radians, added up over a few hundred frames.
