@@ -76,12 +76,12 @@ def spectrogram_inversion(
     magnitudes : array of shape (..., source, freq, frames), nonnegative
         Magnitudes V of the sources; channels and batches come before the source axis.
     algo : str
-        "AM", "MISI", "Mix+Incons", "Mix+Incons_hardMag", "Incons_hardMix", "Mag+Incons_hardMix", "RRR",
-        "RAAR" or "auto"; `phasewise.ALGORITHMS` describes them. "auto" is for known and for estimated
-        magnitudes alike, see Notes.
+        "AM", "MISI", "Mix+Incons", "Mix+Incons_hardMag", "Incons_hardMix", "Mag_hardMix",
+        "Mag+Incons_hardMix", "RRR", "RAAR" or "auto"; `phasewise.ALGORITHMS` describes them. "auto" is for
+        known and for estimated magnitudes alike, see Notes.
     n_iter : int >= 0
-        Iterations. "AM" and "Incons_hardMix" have none to repeat. RRR, RAAR and "auto" take one projection
-        more than iterations.
+        Iterations. "AM", "Mag_hardMix" and "Incons_hardMix" have none to repeat. RRR, RAAR and "auto" take
+        one projection more than iterations.
     consistency_weight : float >= 0
         Weight of the inconsistency in the three "+Incons" algorithms.
     init : {"mixture", "wiener", "random", "sinusoidal", "auto"} or array of shape of `magnitudes`
@@ -110,8 +110,8 @@ def spectrogram_inversion(
     -------
     estimate : array of shape (..., source, freq, frames), complex
     cost : array of shape (..., n_iter), float64
-        Only with `return_cost`: the algorithm's cost after each iteration (one value for "AM" and
-        "Incons_hardMix"). Values after a stop by `tol` are NaN.
+        Only with `return_cost`: the algorithm's cost after each iteration (one value for those
+        without iterations). Values after a stop by `tol` are NaN.
     state : array of shape (..., source, freq, frames), complex
         Only with `return_state`: the point from which the next iteration would start. As `init` it continues
         where the iterations ended, exactly but for rounding. RRR and RAAR move another point than their
@@ -271,10 +271,12 @@ class _Problem:
         start_from = entry.start if isinstance(init, str) and init == "auto" else init
         # The core takes the phase of the mixture itself, on the way to its first iteration.
         from_mixture = (
-            isinstance(start_from, str) and start_from == "mixture" and entry.name != "AM" and n_iter > 0
+            isinstance(start_from, str) and start_from == "mixture" and entry.calls != "0" and n_iter > 0
         )
         start = self.empty() if from_mixture else self.start(start_from, rng)
         batch_shape = self.X.shape[:-2]
+        if entry.name == "Mag_hardMix":
+            return self.mixed(start, entry.weights if weights is None else weights, return_cost, return_state)
         if entry.name == "AM":
             return _results(
                 start, self.mixing_error(start)[..., None] if return_cost else None, start, return_state
@@ -323,6 +325,22 @@ class _Problem:
             self.public(estimate), costs, self.public(estimate if state is None else state), return_state
         )
 
+    def mixed(self, S: NDArray[Any], weights: Any, return_cost: bool, return_state: bool) -> Any:
+        """Return ``S`` after the mixing projection, and its magnitude error."""
+        shares = mixing_shares(self.V, weights)
+        missing = (self.X - S.sum(axis=-3))[..., None, :, :]
+        S += missing / S.shape[-3] if shares is None else shares * missing
+        cost = (self.counts() * (np.abs(S) - self.V) ** 2).sum(axis=(-3, -2, -1), dtype=np.float64)
+        return _results(S, cost[..., None] if return_cost else None, S, return_state)
+
+    def counts(self) -> NDArray[Any]:
+        """Return how many bins of the full spectrum each bin stands for, (freq, 1)."""
+        a = np.full((self.framing.bins, 1), 2.0)
+        a[0] = 1
+        if self.framing.n_fft % 2 == 0:
+            a[-1] = 1
+        return a
+
     def public(self, spectra: NDArray[Any]) -> NDArray[Any]:
         """Return the core's (batch, source, frames, freq) as (..., source, freq, frames), a view."""
         *batch, freq, frames = self.V.shape
@@ -353,11 +371,9 @@ class _Problem:
 
     def mixing_error(self, S: NDArray[Any]) -> NDArray[Any]:
         """Return h for each problem of the batch."""
-        a = np.full((self.framing.bins, 1), 2.0)
-        a[0] = 1
-        if self.framing.n_fft % 2 == 0:
-            a[-1] = 1
-        return np.asarray((a * np.abs(self.X - S.sum(axis=-3)) ** 2).sum(axis=(-2, -1), dtype=np.float64))
+        return np.asarray(
+            (self.counts() * np.abs(self.X - S.sum(axis=-3)) ** 2).sum(axis=(-2, -1), dtype=np.float64)
+        )
 
 
 def _results(estimate: Any, cost: Any, state: Any, return_state: bool) -> Any:

@@ -126,6 +126,17 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         exact_mixture=True,
     ),
     Algorithm(
+        "Mag_hardMix",
+        "magnitudes with the phase of the mixture, then mixing: the nearest that sum to it",
+        _EUSIPCO,
+        cost="m",
+        monotone=True,
+        iterative=False,
+        calls="0",
+        latency="one frame",
+        exact_mixture=True,
+    ),
+    Algorithm(
         "Mag+Incons_hardMix",
         "compromise of magnitude and consistency, then mixing",
         _EUSIPCO,

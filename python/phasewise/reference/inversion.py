@@ -23,6 +23,7 @@ MISI                 Pmix(Pmag(Pcons(S)))                                     m 
 Mix+Incons           (Pmix(S) + s L Pcons(S)) / (1 + s L)                     h + s i, non-increasing
 Mix+Incons_hardMag   Pmag(Pmix(S) + s L Pcons(S))                             h + s i, non-increasing
 Incons_hardMix       Pmix(Pcons(S)), once                                     i
+Mag_hardMix          Pmix of AM, once                                         m
 Mag+Incons_hardMix   Pmix((Pmag(S) + s Pcons(S)) / (1 + s))                   m + s i, non-increasing
 RRR                  S + b (PA(2 PB(S) - S) - PB(S))                          m of PB(S)
 RAAR                 b/2 (RA RB S + S) + (1 - b) PB(S), R = 2 P - identity    m of PB(S)
@@ -70,6 +71,7 @@ DEFAULT_WEIGHTS: dict[str, str | float] = {
     "Mix+Incons": "magnitude",
     "Mix+Incons_hardMag": "magnitude",
     "Incons_hardMix": "equal",
+    "Mag_hardMix": "equal",
     "Mag+Incons_hardMix": "equal",
     "RRR": "equal",
     "RAAR": 0.5,
@@ -271,6 +273,9 @@ def spectrogram_inversion(
         start = np.asarray(init)
         S = start.astype(np.complex128) if np.iscomplexobj(start) else given * np.exp(1j * start)
     prior = S if init is not None and np.iscomplexobj(init) else None
+    if algo == "Mag_hardMix":
+        S = mix(S)
+        return S, _stack([magnitude_error(S)], X.shape[:-2])
     if algo == "AM":
         return S, _stack([mixing_error(S)], X.shape[:-2])
     costs = []
