@@ -6,6 +6,7 @@ namespace phasewise::bindings {
 
 void bind_agreement(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
+void bind_filters(pybind11::module_& m);
 void bind_integration(pybind11::module_& m);
 void bind_inversion(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);

@@ -13,6 +13,8 @@
   extern const NmfKernels<double> nmf_f64; \
   extern const GemmKernels<float> gemm_f32; \
   extern const GemmKernels<double> gemm_f64; \
+  extern const FilterKernels<float> filter_f32;       \
+  extern const FilterKernels<double> filter_f64;      \
   extern const PhaseKernels<float> phase_f32;         \
   extern const PhaseKernels<double> phase_f64;        \
   }
@@ -64,6 +66,8 @@ PW_TABLE(InversionKernels, inversion_kernels, float, inversion_f32)
 PW_TABLE(InversionKernels, inversion_kernels, double, inversion_f64)
 PW_TABLE(PhaseKernels, phase_kernels, float, phase_f32)
 PW_TABLE(PhaseKernels, phase_kernels, double, phase_f64)
+PW_TABLE(FilterKernels, filter_kernels, float, filter_f32)
+PW_TABLE(FilterKernels, filter_kernels, double, filter_f64)
 PW_TABLE(NmfKernels, nmf_kernels, float, nmf_f32)
 PW_TABLE(NmfKernels, nmf_kernels, double, nmf_f64)
 PW_TABLE(GemmKernels, gemm_kernels, float, gemm_f32)

@@ -47,6 +47,7 @@ _EXPORTS = {
     "pu_iter": "phase.unwrapping",
     "detect_onsets": "phase.onsets",
     "wiener": "filters",
+    "anisotropic_wiener": "filters",
     "separate": "separation",
     "Separator": "separation",
     "refine": "refinement",

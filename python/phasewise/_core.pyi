@@ -166,6 +166,42 @@ class Weighting:
     given: Weighting
 
 def active_isa() -> str: ...
+@overload
+def anisotropic_wiener(
+    *,
+    mixture: NDArray[numpy.complex64],
+    magnitudes: NDArray[numpy.float32],
+    concentrations: NDArray[numpy.float64],
+    n_fft: int,
+    hop: int,
+    start_angles: NDArray[numpy.float32] | None = None,
+    start_values: NDArray[numpy.complex64] | None = None,
+    onsets: NDArray[numpy.bool] | None = None,
+    onset_angles: NDArray[numpy.float32] | None = None,
+    onset_values: NDArray[numpy.complex64] | None = None,
+    estimate: NDArray[numpy.complex64],
+    prior: NDArray[numpy.complex64] | None = None,
+    variance: NDArray[numpy.float32] | None = None,
+    relation: NDArray[numpy.complex64] | None = None,
+) -> None: ...
+@overload
+def anisotropic_wiener(
+    *,
+    mixture: NDArray[numpy.complex128],
+    magnitudes: NDArray[numpy.float64],
+    concentrations: NDArray[numpy.float64],
+    n_fft: int,
+    hop: int,
+    start_angles: NDArray[numpy.float64] | None = None,
+    start_values: NDArray[numpy.complex128] | None = None,
+    onsets: NDArray[numpy.bool] | None = None,
+    onset_angles: NDArray[numpy.float64] | None = None,
+    onset_values: NDArray[numpy.complex128] | None = None,
+    estimate: NDArray[numpy.complex128],
+    prior: NDArray[numpy.complex128] | None = None,
+    variance: NDArray[numpy.float64] | None = None,
+    relation: NDArray[numpy.complex128] | None = None,
+) -> None: ...
 def available_isas() -> list[str]: ...
 @overload
 def blend_with_prior(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "phasewise/isa.hpp"
+#include "phasewise/kernels/filter_table.hpp"
 #include "phasewise/kernels/gemm_table.hpp"
 #include "phasewise/kernels/inversion_table.hpp"
 #include "phasewise/kernels/nmf_table.hpp"
@@ -19,6 +20,9 @@ const InversionKernels<T>& inversion_kernels(Isa isa);
 
 template <class T>
 const PhaseKernels<T>& phase_kernels(Isa isa);
+
+template <class T>
+const FilterKernels<T>& filter_kernels(Isa isa);
 
 template <class T>
 const NmfKernels<T>& nmf_kernels(Isa isa);

@@ -8,49 +8,22 @@
 // theory says they stay.
 #pragma once
 
-#include "partial.hpp"
 #include "phasewise/kernels/phase_table.hpp"
-#include "vec_math.hpp"
+#include "polar.hpp"
 #include "vec_trig.hpp"
 
 namespace {
 
 using phasewise::MixingBlock;
-using phasewise::PhaseStart;
 using phasewise::Weighting;
 using phasewise::WienerBlock;
 
-template <class T>
-inline constexpr T smallest_normal = sizeof(T) == 4 ? T(1.17549435e-38) : T(2.2250738585072014e-308);
 // Largest L_j/V_j, in units of the bin's loudest value. Beyond it Y_j has the phase of E.
 template <class T>
 inline constexpr T largest_gain = sizeof(T) == 4 ? T(1e15) : T(1e100);
 // Far below the rounding of a value of order 1, its square far above the smallest number: gives zero the phase 0.
 template <class T>
 inline constexpr T nudge = sizeof(T) == 4 ? T(1e-18) : T(1e-100);
-
-template <class V>
-PW_INLINE V absolute(V a) { return max(a, -a); }
-template <class V>
-PW_INLINE V squared(Complex<V> z) { return fma(z.re, z.re, z.im * z.im); }
-template <class V>
-PW_INLINE Complex<V> times_conjugate(Complex<V> a, Complex<V> b) { return {fma(a.re, b.re, a.im * b.im), fms(a.im, b.re, a.re * b.im)}; }
-
-template <class V>
-struct Polar {
-  V modulus;
-  Complex<V> phasor;
-};
-// Of any complex number; the phasor of 0 is 1.
-template <class V>
-PW_INLINE Polar<V> polar(Complex<V> z) {
-  using T = typename V::value_type;
-  const V largest = max(absolute(z.re), absolute(z.im)), unit = max(largest, constant<V>(smallest_normal<T>));
-  const Complex<V> ratio{z.re / unit, z.im / unit};
-  const V square = squared(ratio), inverse = reciprocal_sqrt(square);
-  return {unit * sqrt(square), {select_positive(largest, ratio.re * inverse, constant<V>(T(1))),
-                                select_positive(largest, ratio.im * inverse, V::zero())}};
-}
 
 // ---- sources: a compile-time number of them in registers, or (J == 0) any number in memory ---------------------------
 template <int J, class F>
@@ -136,23 +109,11 @@ inline void mixing_tile(const MixingBlock<T>& b, std::size_t start) {
     scale[q] = max(x.modulus, shares.loudest);
     mixture[q] = x.modulus / scale[q];
     for_sources<J>(b.sources, [&](int j) PW_LAMBDA {
-      const std::size_t row = static_cast<std::size_t>(j) * b.state_stride + k;
       const V magnitude = load_part<V>(b.magnitudes + static_cast<std::size_t>(j) * b.stride + k, count) / scale[q];
       const V relative = min(share(b, static_cast<std::size_t>(j), k, count, shares) / magnitude, limit);
       v.set(j * K + q, magnitude);
       gain.set(j * K + q, select_positive(magnitude, relative, V::zero()));
-      Complex<V> u{one, V::zero()};
-      if (b.starts[j] != PhaseStart::mixture) {
-        u = {load_part<V>(b.re + row, count), load_part<V>(b.im + row, count)};
-        if (b.starts[j] == PhaseStart::turned) {
-          const std::size_t turned = static_cast<std::size_t>(j) * b.turn_stride + k;
-          u = multiply(u, load_part<V>(b.turn_re + turned, count), load_part<V>(b.turn_im + turned, count));
-          // The modulus has drifted by a rounding: one Newton step towards 1.
-          const V correction = fnma(constant<V>(T(0.5)), squared(u), constant<V>(T(1.5)));
-          u = {u.re * correction, u.im * correction};
-        }
-        u = times_conjugate(u, x.phasor);
-      }
+      const Complex<V> u = starting_phasor(b, static_cast<std::size_t>(j), k, count, x.phasor);
       re.set(j * K + q, u.re);
       im.set(j * K + q, u.im);
       if constexpr (Anchored) {
