@@ -4,6 +4,7 @@
 #include "bind.hpp"
 #include "phases.hpp"
 #include "phasewise/anisotropic.hpp"
+#include "phasewise/consistent.hpp"
 
 namespace phasewise::bindings {
 namespace {
@@ -61,11 +62,54 @@ void bind_anisotropic(py::module_& m) {
       py::arg("relation").noconvert() = py::none());
 }
 
+template <class T>
+void bind_consistent(py::module_& m) {
+  using Complex = std::complex<T>;
+  m.def(
+      "consistent_wiener",
+      [](const StftPlan<T>& plan, const Array<T>& magnitudes, const Array<double>& concentrations, const Optional<Complex>& prior, T weight,
+         bool majorise, int n_iter, double tolerance, std::size_t length, Array<Complex>& estimate, Optional<double>& cost) {
+        ConsistentWiener<T> p;
+        p.plan = &plan;
+        p.magnitudes = input(magnitudes, "magnitudes", 4);
+        p.batch = extent(magnitudes, 0);
+        p.sources = extent(magnitudes, 1);
+        p.frames = extent(magnitudes, 2);
+        const auto shape = {p.batch, p.sources, p.frames, plan.bins()};
+        check_shape(magnitudes, shape, "magnitudes");
+        p.length = length;
+        p.concentrations = input(concentrations, "concentrations", 1);
+        check_shape(concentrations, {p.sources}, "concentrations");
+        if (prior) {
+          p.prior = input(*prior, "prior", 4);
+          check_shape(*prior, shape, "prior");
+        }
+        p.estimate = output(estimate, "estimate", 4);
+        check_shape(estimate, shape, "estimate");
+        check(n_iter >= 0, "n_iter must not be negative");
+        if (cost) {
+          p.cost = output(*cost, "cost", 2);
+          check_shape(*cost, {p.batch, static_cast<std::size_t>(n_iter)}, "cost");
+        }
+        p.weight = weight;
+        p.majorise = majorise;
+        p.n_iter = n_iter;
+        p.tolerance = tolerance;
+        const py::gil_scoped_release release;
+        consistent_wiener(p, check_signals);
+      },
+      py::arg("plan"), py::kw_only(), py::arg("magnitudes").noconvert(), py::arg("concentrations").noconvert(),
+      py::arg("prior").noconvert(), py::arg("weight"), py::arg("majorise"), py::arg("n_iter"), py::arg("tolerance"), py::arg("length"),
+      py::arg("estimate").noconvert(), py::arg("cost").noconvert() = py::none());
+}
+
 }  // namespace
 
 void bind_filters(py::module_& m) {
   bind_anisotropic<float>(m);
   bind_anisotropic<double>(m);
+  bind_consistent<float>(m);
+  bind_consistent<double>(m);
 }
 
 }  // namespace phasewise::bindings

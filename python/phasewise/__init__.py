@@ -48,6 +48,8 @@ _EXPORTS = {
     "detect_onsets": "phase.onsets",
     "wiener": "filters",
     "anisotropic_wiener": "filters",
+    "consistent_wiener": "filters",
+    "consistent_anisotropic_wiener": "filters",
     "separate": "separation",
     "Separator": "separation",
     "refine": "refinement",

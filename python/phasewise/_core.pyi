@@ -223,6 +223,38 @@ def blend_with_prior(
 ) -> None: ...
 
 compiler: str
+
+@overload
+def consistent_wiener(
+    plan: StftPlan32,
+    *,
+    magnitudes: NDArray[numpy.float32],
+    concentrations: NDArray[numpy.float64],
+    prior: NDArray[numpy.complex64] | None,
+    weight: float,
+    majorise: bool,
+    n_iter: int,
+    tolerance: float,
+    length: int,
+    estimate: NDArray[numpy.complex64],
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+@overload
+def consistent_wiener(
+    plan: StftPlan64,
+    *,
+    magnitudes: NDArray[numpy.float64],
+    concentrations: NDArray[numpy.float64],
+    prior: NDArray[numpy.complex128] | None,
+    weight: float,
+    majorise: bool,
+    n_iter: int,
+    tolerance: float,
+    length: int,
+    estimate: NDArray[numpy.complex128],
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+
 eigen_version: str
 
 def empty(bytes: int) -> NDArray[numpy.uint8]: ...

@@ -104,9 +104,4 @@ void anisotropic(const AnisotropicBlock<T>& b) {
   }
 }
 
-template <class T>
-constexpr phasewise::FilterKernels<T> filter_kernels() {
-  return {static_cast<std::size_t>(native_lanes<T>), anisotropic<T>};
-}
-
 }  // namespace

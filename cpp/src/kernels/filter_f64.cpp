@@ -1,4 +1,4 @@
-#include "anisotropic.hpp"
+#include "consistent.hpp"
 
 namespace phasewise::PW_ISA {
 extern const FilterKernels<double> filter_f64;

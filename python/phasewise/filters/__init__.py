@@ -1,10 +1,12 @@
 """Filters that find sources in a mixture by what is known of their magnitudes and phases.
 
-All treat the sources as independent Gaussians and return posterior means, which sum to the mixture:
-`wiener` knows nothing of the phases, `anisotropic_wiener` expects them near those of the sinusoidal model.
+All treat the sources as independent Gaussians; all results sum to the mixture. `wiener` knows nothing of the
+phases, `anisotropic_wiener` expects them near those of the sinusoidal model. The consistent forms of the two
+want spectrograms that are nearly transforms of signals.
 """
 
 from phasewise.filters.anisotropic import anisotropic_wiener
+from phasewise.filters.consistent import consistent_anisotropic_wiener, consistent_wiener
 from phasewise.filters.masks import wiener
 
-__all__ = ["anisotropic_wiener", "wiener"]
+__all__ = ["anisotropic_wiener", "consistent_anisotropic_wiener", "consistent_wiener", "wiener"]
