@@ -101,3 +101,27 @@ def test_factorisation_needs_a_tenth_of_its_data_or_2_mib(frames, rank, beta):
         "print(json.dumps([V.nbytes, W.nbytes + H.nbytes, status('VmHWM') - before]))"
     )
     assert 0.9 * factors < peak <= factors + max(data // 10, 2 * MIB)
+
+
+# Of one source's spectrogram, for four sources: two sets of signals are 2 (frames overlap by three quarters),
+# spectra that an update refers to 4, weights 2, feasible magnitudes 2.
+INVERSIONS = {"MISI": 2, "RRR": 6, "RAAR": 8, "auto": 10}
+
+
+@needs_peak
+@pytest.mark.parametrize("algo", INVERSIONS)
+def test_inversion_needs_its_state_and_two_sets_of_signals(algo):
+    one, peak = run(
+        f"{SETTING}"
+        "pw.set_num_threads(2)\n"
+        "rng, frames = np.random.default_rng(0), 1292\n"
+        "V = np.swapaxes(rng.random((4, frames, 1025), np.float32), -1, -2)\n"
+        "X = np.empty((frames, 1025), np.complex64).T\n"
+        "X[...] = V[0]\n"
+        f"pw.spectrogram_inversion(X[:, :9], V[..., :9], {algo!r}, n_iter=1)\n"
+        "before = status('VmRSS')\n"
+        "open('/proc/self/clear_refs', 'w').write('5')\n"
+        f"S = pw.spectrogram_inversion(X, V, {algo!r}, n_iter=2)\n"
+        "print(json.dumps([X.nbytes, status('VmHWM') - before - S.nbytes]))"
+    )
+    assert peak <= (INVERSIONS[algo] + 0.8) * one + 4 * MIB
