@@ -2,8 +2,8 @@
 
     python experiments/filters.py --data DIR [--results experiments/RESULTS.md]
 
-DIR holds ``dev/``. Mono mixes of the first ten seconds of the songs; the weights are those of the papers and a
-larger one, none chosen by these songs.
+DIR holds ``dev/``. Mono mixes of the first ten seconds of the songs; the weights are those of the papers
+and a larger one, none chosen by these songs.
 """
 
 from __future__ import annotations

@@ -130,8 +130,8 @@ def consistent_anisotropic_wiener(
         `phasewise.consistent_wiener`.
     delta : float >= 0
         Weight of the inconsistency; 0 gives the anisotropic Wiener filter. It belongs to signals of full
-        scale 1: those of a level c need delta / c\ :sup:`2` for the same result. The published weights lie between 1 and
-        10; with known magnitudes 100 is better still (``experiments/RESULTS.md``).
+        scale 1: those of a level c need delta / c\ :sup:`2` for the same result. The published weights lie
+        between 1 and 10; with known magnitudes 100 is better still (``experiments/RESULTS.md``).
     n_iter : int >= 0
         Iterations at most.
     tol : float >= 0
