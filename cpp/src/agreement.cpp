@@ -39,6 +39,11 @@ struct Totals {
   }
 };
 
+template <class T>
+T larger(T a, T b) {
+  return a > b ? a : b;
+}
+
 // Up to `block` neighbouring bins of one frame. Values are taken relative to the largest magnitude of their bin (to the
 // mixture's where there is none), so that squares neither overflow nor vanish.
 template <class T>
@@ -46,6 +51,7 @@ struct Bins {
   const T *x, *v;  // mixture (complex), magnitudes
   std::size_t sources, stride, count;
   T largest[block], unit[block], scale[block], squares[block];
+  T inverse[block], even[block];  // share = square * inverse + even
 
   Bins(const Agreement<T>& g, std::size_t b, std::size_t t, std::size_t k)
       : x(g.mixture + 2 * ((b * g.frames + t) * g.bins + k)),
@@ -53,21 +59,32 @@ struct Bins {
         sources(g.sources),
         stride(g.frames * g.bins),
         count(std::min(block, g.bins - k)) {
-    std::fill_n(largest, block, T(0));
-    std::fill_n(squares, block, T(0));
+    // In arrays of its own, which nothing else can point to, and over whole blocks: so that it becomes vector code.
+    T top[block] = {}, one[block], sum[block] = {};
     for (std::size_t j = 0; j < sources; ++j)
-      for (std::size_t i = 0; i < count; ++i) largest[i] = std::max(largest[i], v[j * stride + i]);
-    for (std::size_t i = 0; i < count; ++i) {
-      unit[i] = largest[i] > T(0) ? largest[i] : std::max(std::abs(x[2 * i]), std::abs(x[2 * i + 1]));
-      if (!(unit[i] > std::numeric_limits<T>::min())) unit[i] = T(1);
-      scale[i] = T(1) / unit[i];
+      for (std::size_t i = 0; i < count; ++i) top[i] = larger(top[i], v[j * stride + i]);
+    T heard[2 * block] = {};
+    std::copy_n(x, 2 * count, heard);
+    for (std::size_t i = 0; i < block; ++i) {
+      const T loudest = larger(std::abs(heard[2 * i]), std::abs(heard[2 * i + 1])), chosen = top[i] > T(0) ? top[i] : loudest;
+      unit[i] = chosen > std::numeric_limits<T>::min() ? chosen : T(1);
+      one[i] = T(1) / unit[i];
     }
     for (std::size_t j = 0; j < sources; ++j)
-      for (std::size_t i = 0; i < count; ++i) squares[i] += relative(j, i) * relative(j, i);
+      for (std::size_t i = 0; i < count; ++i) sum[i] += (v[j * stride + i] * one[i]) * (v[j * stride + i] * one[i]);
+    const T equal = T(1) / static_cast<T>(sources);
+    for (std::size_t i = 0; i < block; ++i) {
+      const bool any = sum[i] > T(0);
+      inverse[i] = (any ? T(1) : T(0)) / (any ? sum[i] : T(1));
+      even[i] = any ? T(0) : equal;
+    }
+    std::copy_n(top, block, largest);
+    std::copy_n(one, block, scale);
+    std::copy_n(sum, block, squares);
   }
   T relative(std::size_t j, std::size_t i) const { return v[j * stride + i] * scale[i]; }
   T share(std::size_t j, std::size_t i) const {
-    return squares[i] > T(0) ? relative(j, i) * relative(j, i) / squares[i] : T(1) / static_cast<T>(sources);
+    return relative(j, i) * relative(j, i) * inverse[i] + even[i];
   }
 };
 
@@ -90,16 +107,18 @@ void close_polygons(const Bins<T>& bins, T* out) {
   for (std::size_t i = 0; i < bins.count; ++i) {
     const T target = std::sqrt(bins.x[2 * i] * bins.x[2 * i] + bins.x[2 * i + 1] * bins.x[2 * i + 1]);
     const T lacking = target - total[i], excess = (bins.largest[i] - (total[i] - bins.largest[i])) - target;
-    step[i] = std::max(std::max(lacking, excess), T(0));
+    step[i] = larger(larger(lacking, excess), T(0));
     sign[i] = excess > lacking ? T(-1) : T(1);  // of the largest magnitude's change; the first of equals
   }
-  for (std::size_t j = 0; j < bins.sources; ++j)
+  for (std::size_t j = 0; j < bins.sources; ++j) {
+    T* __restrict row = out + j * bins.stride;
     for (std::size_t i = 0; i < bins.count; ++i) {
       const T v = bins.v[j * bins.stride + i], change = step[i] * bins.share(j, i);
       const bool is_largest = v == bins.largest[i];
-      out[j * bins.stride + i] = std::max(v + (is_largest ? sign[i] * change : change), T(0));
-      if (is_largest) sign[i] = T(1);
+      row[i] = larger(v + (is_largest ? sign[i] : T(1)) * change, T(0));
+      sign[i] = is_largest ? T(1) : sign[i];
     }
+  }
 }
 
 template <class T>
@@ -128,13 +147,16 @@ void blend(const Bins<T>& bins, const T* prior, T* estimate, T believed) {
     const T sum = 2 * mismatch[i] + expected[i];  // errors across the phasors are as large as those along them
     mismatch[i] = T(1) - (expected[i] > T(0) ? believed * expected[i] / sum : T(0));  // how far to go to the prior
   }
-  for (std::size_t j = 0; j < bins.sources; ++j)
-    for (std::size_t i = 0; i < bins.count; ++i)
-      for (std::size_t c = 0; c < 2; ++c) {
-        T& s = estimate[2 * (j * bins.stride + i) + c];
-        const T from = prior == nullptr ? T(0) : prior[2 * (j * bins.stride + i) + c];
-        s += mismatch[i] * (from + bins.share(j, i) * lacking[2 * i + c] - s);
-      }
+  for (std::size_t j = 0; j < bins.sources; ++j) {
+    T* __restrict s = estimate + 2 * j * bins.stride;
+    T to[2 * block] = {};
+    if (prior != nullptr) std::copy_n(prior + 2 * j * bins.stride, 2 * bins.count, to);
+    for (std::size_t i = 0; i < bins.count; ++i) {
+      const T share = bins.share(j, i);
+      s[2 * i] += mismatch[i] * (to[2 * i] + share * lacking[2 * i] - s[2 * i]);
+      s[2 * i + 1] += mismatch[i] * (to[2 * i + 1] + share * lacking[2 * i + 1] - s[2 * i + 1]);
+    }
+  }
 }
 
 template <class T>
