@@ -51,9 +51,10 @@ class ConsistentRun {
   }
 
  private:
-  std::size_t stride() const { return p_.frames * row_; }
-  std::size_t spectra() const { return p_.sources * stride(); }
-  T* rows(AlignedBuffer<T>& buffer, std::size_t t) { return buffer.size() > 0 ? buffer.data() + t * row_ : nullptr; }
+  // The sources of a frame lie next to each other: the passes over the bins read what the prefetchers expect.
+  std::size_t stride() const { return row_; }
+  std::size_t spectra() const { return p_.frames * p_.sources * row_; }
+  T* rows(AlignedBuffer<T>& buffer, std::size_t t) { return buffer.size() > 0 ? buffer.data() + t * p_.sources * row_ : nullptr; }
   T* result(std::size_t j, std::size_t t) const { return result_ + 2 * (j * p_.frames + t) * plan_.bins(); }
 
   ConsistentStep<T> step_at(std::size_t t) {
