@@ -9,10 +9,9 @@ namespace {
 
 template <class T>
 void bind_rule(py::module_& m, const char* name) {
-  py::class_<BregmanRule<T>>(m, name).def(py::init([](T beta, bool squares, bool left, T floor, T step) {
-                                            return BregmanRule<T>{beta, squares, left, floor, step};
-                                          }),
-                                          py::kw_only(), py::arg("beta"), py::arg("squares"), py::arg("left"), py::arg("floor"), py::arg("step"));
+  py::class_<BregmanRule<T>>(m, name).def(
+      py::init([](T beta, bool squares, bool left, T floor, T step) { return BregmanRule<T>{beta, squares, left, floor, step}; }),
+      py::kw_only(), py::arg("beta"), py::arg("squares"), py::arg("left"), py::arg("floor"), py::arg("step"));
 }
 
 template <class T>
@@ -21,8 +20,9 @@ void bind_invert(py::module_& m) {
   m.def(
       "invert",
       [](const StftPlan<T>& plan, const Optional<Complex>& mixture, const Array<T>& magnitudes, const Optional<T>& weights,
-         bool refresh_weights, Update update, bool mix_first, bool from_mixture, T alpha, T beta, T gamma, T sigma, T momentum, const std::optional<BregmanRule<T>>& rule, int n_iter,
-         std::size_t length, Array<Complex>& estimate, Optional<Complex>& previous, Optional<Complex>& iterate, Optional<T>& signal, Optional<double>& cost) {
+         bool refresh_weights, Update update, bool mix_first, bool from_mixture, T alpha, T beta, T gamma, T sigma, T momentum,
+         const std::optional<BregmanRule<T>>& rule, int n_iter, std::size_t length, Array<Complex>& estimate, Optional<Complex>& previous,
+         Optional<Complex>& iterate, Optional<T>& signal, Optional<double>& cost) {
         Inversion<T> p;
         p.plan = &plan;
         p.magnitudes = input(magnitudes, "magnitudes", 4);
@@ -73,10 +73,11 @@ void bind_invert(py::module_& m) {
         invert(p, check_signals);
       },
       py::arg("plan"), py::kw_only(), py::arg("mixture").noconvert(), py::arg("magnitudes").noconvert(), py::arg("weights").noconvert(),
-      py::arg("refresh_weights") = false, py::arg("update"), py::arg("mix_first") = false, py::arg("from_mixture") = false, py::arg("alpha") = T(0), py::arg("beta") = T(0),
-      py::arg("gamma") = T(0), py::arg("sigma") = T(0), py::arg("momentum") = T(0), py::arg("rule") = py::none(), py::arg("n_iter"), py::arg("length"),
-      py::arg("estimate").noconvert(), py::arg("previous").noconvert() = py::none(), py::arg("iterate").noconvert() = py::none(),
-      py::arg("signal").noconvert() = py::none(), py::arg("cost").noconvert() = py::none());
+      py::arg("refresh_weights") = false, py::arg("update"), py::arg("mix_first") = false, py::arg("from_mixture") = false,
+      py::arg("alpha") = T(0), py::arg("beta") = T(0), py::arg("gamma") = T(0), py::arg("sigma") = T(0), py::arg("momentum") = T(0),
+      py::arg("rule") = py::none(), py::arg("n_iter"), py::arg("length"), py::arg("estimate").noconvert(),
+      py::arg("previous").noconvert() = py::none(), py::arg("iterate").noconvert() = py::none(), py::arg("signal").noconvert() = py::none(),
+      py::arg("cost").noconvert() = py::none());
 }
 
 }  // namespace

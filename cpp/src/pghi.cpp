@@ -103,8 +103,8 @@ class Gradient {
 
 // Integrates one spectrogram. v and cycles: (frames, bins)
 template <class T>
-void integrate(const PhaseIntegration<T>& p, const T* v, double largest, const Gradient<T>& gradient, std::uint64_t seed,
-               LevelQueue& queue, double* cycles) {
+void integrate(const PhaseIntegration<T>& p, const T* v, double largest, const Gradient<T>& gradient, std::uint64_t seed, LevelQueue& queue,
+               double* cycles) {
   const std::size_t size = p.frames * p.bins;
   const double least = p.tolerance * largest;
   const auto ratio = [&](std::size_t i) { return static_cast<double>(v[i]) / largest; };
@@ -173,7 +173,8 @@ void integrate_phase(const PhaseIntegration<T>& p, const std::function<void()>& 
     between();
     parallel_for(count, 1, [&](std::size_t first, std::size_t last) {
       for (std::size_t b = first; b < last; ++b)
-        integrate(p, v + b * size, largest[b], Gradient<T>(p, logs.data() + b * size), p.seeds[begin + b], queues[b], cycles.data() + b * size);
+        integrate(p, v + b * size, largest[b], Gradient<T>(p, logs.data() + b * size), p.seeds[begin + b], queues[b],
+                  cycles.data() + b * size);
     });
     parallel_for(count * p.frames, 1, [&](std::size_t first, std::size_t last) {
       for (std::size_t row = first; row < last; ++row)

@@ -15,7 +15,8 @@ using phasewise::BregmanRule;
 template <class V, class T>
 class Divergence {
  public:
-  PW_INLINE explicit Divergence(const BregmanRule<T>& rule) : rule_(rule), d_(rule.squares ? 2 : 1), beta_(static_cast<double>(rule.beta)) {}
+  PW_INLINE explicit Divergence(const BregmanRule<T>& rule)
+      : rule_(rule), d_(rule.squares ? 2 : 1), beta_(static_cast<double>(rule.beta)) {}
 
   // What magnitudes are compared as: zeros would be infinitely far from everything.
   PW_INLINE V regular(V magnitude) const {
@@ -79,8 +80,7 @@ class Divergence {
   PW_INLINE V curvature(V y, V v) const {
     const double e = d_ * beta_;
     const V d = constant<V>(d_);
-    if (!rule_.left)
-      return d * (constant<V>(e - 1) * power(y, e - 2) - constant<V>(e - d_ - 1) * (powered(v) * power(y, e - d_ - 2)));
+    if (!rule_.left) return d * (constant<V>(e - 1) * power(y, e - 2) - constant<V>(e - d_ - 1) * (powered(v) * power(y, e - d_ - 2)));
     if (beta_ == 1) return d * d * (rule_.squares ? log(y / v) + constant<V>(1) : constant<V>(1) / y);
     const V inner = power(v, e - d_) * (rule_.squares ? constant<V>(1) : V::zero());
     return d * (constant<V>(e - 1) * power(y, e - 2) - inner) * constant<V>(1 / (beta_ - 1));
