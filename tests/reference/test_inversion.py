@@ -7,14 +7,8 @@ import numpy as np
 import pytest
 
 from phasewise.reference.filters import wiener
-from phasewise.reference.inversion import (
-    DEFAULT_WEIGHTS,
-    griffinlim,
-    magnitude_projection,
-    mixing_projection,
-    mixing_weights,
-    spectrogram_inversion,
-)
+from phasewise.reference.inversion import DEFAULT_WEIGHTS, griffinlim, spectrogram_inversion
+from phasewise.reference.projections import magnitude_projection, mixing_projection, mixing_weights
 from phasewise.reference.transform import istft, project_consistent, stft
 from tolerances import relative_error, tolerance
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasewise.reference.inversion import mixing_projection, mixing_weights
+from phasewise.reference.projections import mixing_projection, mixing_weights
 
 __all__ = ["blend_with_prior", "feasible_magnitudes"]
 

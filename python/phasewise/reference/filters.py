@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasewise.reference.inversion import mixing_weights
+from phasewise.reference.projections import mixing_weights
 
 __all__ = ["wiener"]
 

@@ -46,24 +46,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from phasewise.reference import agreement
+from phasewise.reference.projections import Mixer, magnitude_projection, mixing_weights, unit_phasor
 from phasewise.reference.transform import bin_weights, istft, project_consistent, stft
 
 __all__ = [
     "DEFAULT_RELAXATION",
     "DEFAULT_WEIGHTS",
-    "Mixer",
     "griffinlim",
-    "magnitude_projection",
-    "mixing_projection",
-    "mixing_weights",
     "spectrogram_inversion",
-    "unit_phasor",
 ]
 
 Array = NDArray[Any]
-
-# Names of exponents p in weights proportional to V^p.
-EXPONENTS = {"equal": 0.0, "magnitude": 1.0, "wiener": 2.0, "refreshed": 1.0}
 
 DEFAULT_WEIGHTS: dict[str, str | float] = {
     "AM": "equal",
@@ -78,69 +72,6 @@ DEFAULT_WEIGHTS: dict[str, str | float] = {
     "auto": 0.5,
 }
 DEFAULT_RELAXATION = {"RRR": 0.8, "RAAR": 0.9, "auto": 0.85}
-
-
-def unit_phasor(Y: Array) -> Array:
-    """Return Y / abs(Y), and 1 where Y is 0."""
-    modulus = np.abs(Y)
-    return np.where(modulus > 0, Y / np.where(modulus > 0, modulus, 1.0), 1.0)
-
-
-def magnitude_projection(Y: Array, V: Array) -> Array:
-    """Give ``Y`` the magnitude ``V``; the phase of zero is 0."""
-    return V * unit_phasor(Y)
-
-
-def mixing_weights(V: Array, kind: str | float | ArrayLike) -> Array:
-    """Shares of the mixing error ``(..., source, freq, frames)``, nonnegative, summing to 1 over the sources.
-
-    ``kind`` is "equal" (1/J), "magnitude" (V), "wiener" (V^2), an exponent p (V^p), or an array: one weight
-    per source or anything that broadcasts to ``V``. "refreshed" starts from V. Bins where all weights are 0
-    get 1/J.
-    """
-    n_sources = V.shape[-3]
-    if isinstance(kind, str):
-        kind = EXPONENTS[kind]
-    weights = np.asarray(kind, dtype=np.float64)
-    if weights.ndim == 0:
-        largest = V.max(axis=-3, keepdims=True)
-        weights = (V / np.where(largest > 0, largest, 1.0)) ** weights
-    elif weights.ndim == 1:
-        weights = weights[:, None, None]
-    weights = np.broadcast_to(weights, V.shape)
-    total = weights.sum(axis=-3, keepdims=True)
-    shares: Array = np.where(total > 0, weights / np.where(total > 0, total, 1.0), 1.0 / n_sources)
-    return shares
-
-
-def mixing_projection(S: Array, X: Array, weights: Array) -> Array:
-    """Share the mixing error ``X - sum(S)`` among the sources."""
-    mixed: Array = S + weights * (X[..., None, :, :] - S.sum(axis=-3, keepdims=True))
-    return mixed
-
-
-class Mixer:
-    """The mixing projection, with fixed or refreshed weights.
-
-    Refreshed weights are proportional to ``abs(Y - S)``, Y being the previous result and S the point to
-    project: they minimise the bound sum_j abs(Y_j - S_j)^2 / weight_j of the mixing error, so a monotone
-    cost stays so.
-    """
-
-    def __init__(self, X: Array, V: Array, kind: str | float | ArrayLike) -> None:
-        self.X = X
-        self.weights = mixing_weights(V, kind)
-        self.refreshed = isinstance(kind, str) and kind == "refreshed"
-        self.previous: Array | None = None
-
-    def __call__(self, S: Array) -> Array:
-        """Project ``S``."""
-        if self.refreshed and self.previous is not None:
-            moved = np.abs(self.previous - S)
-            total = moved.sum(axis=-3, keepdims=True)
-            self.weights = np.where(total > 0, moved / np.where(total > 0, total, 1.0), self.weights)
-        self.previous = mixing_projection(S, self.X, self.weights)
-        return self.previous
 
 
 def griffinlim(
@@ -202,8 +133,6 @@ def spectrogram_inversion(
     Returns the estimate and the cost after each iteration, ``(..., n_iter)``: the last one is the estimate's.
     Algorithms without iterations return one cost.
     """
-    from phasewise.reference import agreement  # which needs the projections of this module
-
     X = np.asarray(X, dtype=np.complex128)
     V = np.asarray(V, dtype=np.float64)
     n_fft = transform.get("n_fft") or 2 * (V.shape[-2] - 1)

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasewise.reference.inversion import magnitude_projection, unit_phasor
 from phasewise.reference.nmf import divergence
+from phasewise.reference.projections import magnitude_projection, unit_phasor
 from phasewise.reference.transform import bin_weights, project_consistent
 
 __all__ = ["beta_slope", "beta_value", "bregman", "bregman_admm", "bregman_misi", "proximal", "reflections"]

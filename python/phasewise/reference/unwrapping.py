@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasewise.reference.inversion import Mixer, magnitude_projection
+from phasewise.reference.projections import Mixer, magnitude_projection
 from phasewise.reference.sinusoidal import frequencies, phase_values
 from phasewise.reference.transform import bin_weights
 
