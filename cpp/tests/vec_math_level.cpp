@@ -20,9 +20,11 @@ template <class T>
 void powers(const T* a, const T* p, T* out, std::size_t n) {
   for (std::size_t i = 0; i < n; i += Native<T>::lanes) pow(Native<T>::load(a + i), Native<T>::load(p + i)).store(out + i);
 }
-void turns(const double* cycles, double* re, double* im, std::size_t n) {
-  for (std::size_t i = 0; i < n; i += Native<double>::lanes) {
-    const auto z = turn(Native<double>::load(cycles + i));
+template <class T>
+void turns(const T* cycles, T* re, T* im, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += Native<T>::lanes) {
+    const auto c = Native<T>::load(cycles + i);
+    const auto z = turn(c - round_to_integer(c));
     z.re.store(re + i);
     z.im.store(im + i);
   }
@@ -43,6 +45,6 @@ extern const VecMath<double> vec_math_f64;
 extern const VecTrig vec_trig;
 const VecMath<float> vec_math_f32{fused, &reciprocals<float>, &logs<float>, &powers<float>};
 const VecMath<double> vec_math_f64{fused, &reciprocals<double>, &logs<double>, &powers<double>};
-const VecTrig vec_trig{&turns};
+const VecTrig vec_trig{&turns<float>, &turns<double>};
 
 }  // namespace phasewise::PW_ISA

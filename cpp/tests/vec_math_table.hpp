@@ -14,7 +14,8 @@ struct VecMath {
 };
 
 struct VecTrig {
-  void (*turn)(const double* cycles, double* re, double* im, std::size_t n);
+  void (*turn_f32)(const float* cycles, float* re, float* im, std::size_t n);
+  void (*turn_f64)(const double* cycles, double* re, double* im, std::size_t n);
 };
 
 }  // namespace phasewise
