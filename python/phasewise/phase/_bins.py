@@ -12,7 +12,7 @@ from phasewise import _core, _memory
 from phasewise._validate import complex_array, integer
 from phasewise._validate import magnitudes as magnitude_array
 from phasewise.errors import ParameterError
-from phasewise.phase._problem import broadcasts, frame_major
+from phasewise.phase._problem import bins_first, broadcasts, frame_major
 from phasewise.phase.weights import mixing_shares
 
 __all__ = ["Mixture", "fft_length", "onset_frames", "phase_argument", "spectra", "weighting"]
@@ -59,8 +59,7 @@ class Mixture:
 
     def public(self, estimate: NDArray[Any]) -> NDArray[Any]:
         """Return ``estimate`` as (..., source, freq, frames), a view."""
-        *batch, freq, frames = self.V.shape
-        return np.swapaxes(estimate.reshape(*batch, frames, freq), -1, -2)
+        return bins_first(estimate, self.V.shape)
 
     def arrays(self, weights: str | float | ArrayLike) -> dict[str, Any]:
         """Return the arguments of the core that both the mixing iterations and the Wiener filter take."""

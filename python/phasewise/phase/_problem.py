@@ -15,6 +15,7 @@ from phasewise.errors import ParameterError
 from phasewise.windows import WindowSpec
 
 __all__ = [
+    "bins_first",
     "broadcasts",
     "frame_major",
     "generator",
@@ -33,6 +34,12 @@ def frame_major(array: NDArray[Any], ndim: int, dtype: Any) -> NDArray[Any]:
     """Return (..., [source,] freq, frames) as (batch, [source,] frames, freq) in C order."""
     turned = np.ascontiguousarray(np.swapaxes(array, -1, -2), dtype=dtype)
     return turned.reshape(-1, *turned.shape[turned.ndim - ndim :])
+
+
+def bins_first(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Undo `frame_major`: return memory (batch, [source,] frames, freq) as ``shape``, a view."""
+    *leading, freq, frames = shape
+    return np.swapaxes(array.reshape(*leading, frames, freq), -1, -2)
 
 
 def length_for(framing: Framing, frames: int, length: int | None) -> int:
@@ -77,10 +84,10 @@ def random_start(rng: Any, V: NDArray[Any]) -> NDArray[Any]:
     """Return V exp(i theta), theta uniform on the circle, frame-major; ``rng`` draws ``V.shape`` numbers."""
     *batch, freq, frames = V.shape
     turns = rng.random(size=(math.prod(batch), freq, frames))
-    magnitudes = np.ascontiguousarray(np.swapaxes(V, -1, -2)).reshape(-1, frames, freq)
+    magnitudes = frame_major(V, 2, V.dtype)
     start = _memory.empty(magnitudes.shape, np.result_type(V.dtype, np.complex64))
     _core.polar(magnitudes=magnitudes, cycles=turns, estimate=start)
-    return np.swapaxes(start.reshape(*batch, frames, freq), -1, -2)
+    return bins_first(start, V.shape)
 
 
 def phasors(phase: NDArray[Any]) -> NDArray[Any]:

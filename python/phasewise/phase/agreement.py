@@ -57,13 +57,12 @@ def feasible_magnitudes(mixture: ArrayLike, magnitudes: ArrayLike) -> NDArray[An
     One pass over the data. A bin without any magnitude shares the mixture equally.
     """
     problem = Mixture.check(mixture, magnitudes, ("mixture", "magnitudes"))
-    *batch, freq, frames = problem.V.shape
     V = frame_major(problem.V, 3, problem.V.dtype)
     feasible = _memory.empty(V.shape, V.dtype)
     _core.feasible_magnitudes(
         mixture=frame_major(problem.X, 2, problem.X.dtype), magnitudes=V, feasible=feasible
     )
-    return np.swapaxes(feasible.reshape(*batch, frames, freq), -1, -2)
+    return problem.public(feasible)
 
 
 def blend_with_prior(

@@ -129,6 +129,5 @@ def bregman_misi(
             estimate=estimate[one],
             cost=None if cost is None else cost[one],
         )
-    *leading, freq, frames = problem.V.shape
-    result = np.swapaxes(estimate.reshape(*leading, frames, freq), -1, -2)
+    result = problem.public(estimate)
     return result if cost is None else (result, cost.reshape(*problem.X.shape[:-2], n_iter))

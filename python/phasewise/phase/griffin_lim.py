@@ -18,7 +18,7 @@ from phasewise._validate import choice, complex_array, integer, magnitudes, numb
 from phasewise.errors import ParameterError
 from phasewise.phase._bregman import Divergence, checked_step
 from phasewise.phase._one_source import GriffinLimState, Iterations, start
-from phasewise.phase._problem import frame_major, length_for, reflection_parameters
+from phasewise.phase._problem import bins_first, frame_major, length_for, reflection_parameters
 from phasewise.phase.registry import SINGLE_SOURCE
 from phasewise.windows import WindowSpec
 
@@ -187,8 +187,8 @@ def griffinlim(
     if return_cost:
         results.append(np.asarray(cost).reshape(*V.shape[:-2], n_iter))
     if return_state:
-        kept = None if previous is None else _public(previous, V)
-        results.append(GriffinLimState(algorithm, _public(estimate, V), kept))
+        kept = None if previous is None else bins_first(previous, V.shape)
+        results.append(GriffinLimState(algorithm, bins_first(estimate, V.shape), kept))
     return results[0] if len(results) == 1 else tuple(results)
 
 
@@ -260,9 +260,3 @@ def _resumed(
     # The iterations work in place: the state may be used again.
     before = None if state.previous is None else state.previous.copy()
     return state.estimate.copy(), before
-
-
-def _public(spectra: NDArray[Any], V: NDArray[Any]) -> NDArray[Any]:
-    """Return (batch, 1, frames, freq) as (..., freq, frames)."""
-    *leading, freq, frames = V.shape
-    return np.swapaxes(spectra.reshape(*leading, frames, freq), -1, -2)

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasewise import _core, _memory
 from phasewise._validate import generator, number
-from phasewise.phase._problem import frame_major, one_source
+from phasewise.phase._problem import bins_first, frame_major, one_source
 from phasewise.phase._window_model import gaussian_model
 from phasewise.windows import WindowSpec
 
@@ -109,5 +109,4 @@ def pghi(
         seeds=generator(rng).integers(0, 2**64, size=len(batch), dtype=np.uint64),
         estimate=estimate,
     )
-    *leading, freq, frames = values.shape
-    return np.swapaxes(estimate.reshape(*leading, frames, freq), -1, -2)
+    return bins_first(estimate, values.shape)

@@ -26,6 +26,7 @@ from phasewise._framing import framing
 from phasewise._validate import choice, complex_array, integer, magnitudes, number
 from phasewise.errors import ParameterError
 from phasewise.phase._problem import (
+    bins_first,
     frame_major,
     generator,
     length_for,
@@ -343,8 +344,7 @@ class _Problem:
 
     def public(self, spectra: NDArray[Any]) -> NDArray[Any]:
         """Return the core's (batch, source, frames, freq) as (..., source, freq, frames), a view."""
-        *batch, freq, frames = self.V.shape
-        return np.swapaxes(spectra.reshape(*batch, frames, freq), -1, -2)
+        return bins_first(spectra, self.V.shape)
 
     def empty(self) -> NDArray[Any]:
         """Return memory for the estimate."""

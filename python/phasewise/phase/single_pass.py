@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasewise import _core, _memory
-from phasewise.phase._problem import frame_major, one_source
+from phasewise.phase._problem import bins_first, frame_major, one_source
 from phasewise.phase._window_model import gaussian_model, main_lobe
 from phasewise.windows import WindowSpec
 
@@ -76,5 +76,4 @@ def spsi(
         lobe=main_lobe(f),
         estimate=estimate,
     )
-    *leading, freq, frames = values.shape
-    return np.swapaxes(estimate.reshape(*leading, frames, freq), -1, -2)
+    return bins_first(estimate, values.shape)

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasewise import _core, _memory
 from phasewise._validate import integer
 from phasewise.phase._bins import fft_length, onset_frames, phase_argument, spectra
-from phasewise.phase._problem import frame_major
+from phasewise.phase._problem import bins_first, frame_major
 
 __all__ = ["sinusoidal_phase"]
 
@@ -89,4 +88,4 @@ def sinusoidal_phase(
         onset_values=complex_values,
         phase=phase,
     )
-    return np.swapaxes(phase.reshape(*values.shape[:-2], values.shape[-1], values.shape[-2]), -1, -2)
+    return bins_first(phase, values.shape)
