@@ -1,6 +1,5 @@
-"""Dictionaries: what they hold, their files, the magnitudes they find, and how they are learnt."""
+"""Dictionaries: what they hold, their files, and the magnitudes they find."""
 
-import itertools
 import json
 
 import numpy as np
@@ -8,23 +7,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from phasewise._bands import band_edges, expand, pool
-from phasewise._context import Neighbours
 from phasewise.dictionary import Dictionary, available
-from phasewise.dictionary_learning import fit_stem, learn, track_frames
 from phasewise.errors import DictionaryError, ParameterError
 from phasewise.factorization import nmf
+from small_dictionary import EDGES, N_FFT, RATE, make
 from tolerances import relative_error, tolerance
-
-N_FFT = 256
-RATE = 8000
-EDGES = band_edges(N_FFT, RATE)
-
-
-def make(rng, *, edges=EDGES, beta=1.0, ranks=(3, 2), **kwargs):
-    rows = N_FFT // 2 + 1 if edges is None else len(edges) - 1
-    W = {stem: rng.random((rows, k)) ** 4 for stem, k in zip(("low", "high"), ranks, strict=True)}
-    return Dictionary(("low", "high"), W, RATE, N_FFT, 64, beta=beta, edges=edges, **kwargs)
-
 
 # ---- what it holds -----------------------------------------------------------------------------------------
 
@@ -235,210 +222,6 @@ def test_bands_cover_all_bins_and_widen():
     V = np.random.default_rng(0).random((2, 2049, 3))
     np.testing.assert_allclose(pool(V, edges).sum(axis=-2), V.sum(axis=-2))
     assert expand(pool(V, edges), edges).shape == V.shape
-
-
-# ---- learning ----------------------------------------------------------------------------------------------
-
-
-def tone(frequency, seconds, rate=RATE, level=0.5):
-    return level * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)
-
-
-def write(path, signal, rate=RATE):
-    soundfile = pytest.importorskip("soundfile")
-    soundfile.write(path, signal, rate, subtype="FLOAT")
-    return path
-
-
-def test_fit_stem_finds_the_spectra(rng):
-    W = np.eye(12, 3) + np.eye(12, 3, -4)
-    found = fit_stem(W @ rng.random((3, 200)) ** 3, 3, n_iter=300, rng=1)
-    found = found[:, np.argsort(found[:3].argmax(axis=0))]
-    assert relative_error(found, W / 2) < 0.02
-
-
-def test_track_frames_are_a_bounded_sample_of_the_loud_ones(tmp_path, rng):
-    path = write(
-        tmp_path / "a.wav", np.concatenate([tone(1000, 20), np.zeros(80 * RATE), tone(1000, 1, level=1e-4)])
-    )
-    settings = {"sample_rate": RATE, "n_fft": N_FFT, "hop_length": 64}
-    frames = track_frames(path, 50, rng=rng, **settings)
-    assert frames.shape == (129, 50)
-    assert (frames.argmax(axis=0) == 32).all()
-    assert frames.mean() == pytest.approx(1, rel=1e-5)
-    everything = track_frames(path, 10**4, rng=rng, **settings)
-    assert everything.shape[1] == pytest.approx(20 * RATE / 64, abs=5)
-
-
-def test_track_frames_of_silence_and_of_less_than_a_frame(tmp_path, rng):
-    settings = {"sample_rate": RATE, "n_fft": N_FFT, "hop_length": 64, "rng": rng}
-    assert track_frames(write(tmp_path / "0.wav", np.zeros(RATE)), 9, **settings).shape == (129, 0)
-    assert track_frames(write(tmp_path / "1.wav", tone(1000, 0.01)), 9, **settings).shape == (129, 1)
-
-
-def test_learn_from_tracks_of_several_rates_and_channels(tmp_path):
-    low = write(tmp_path / "low.wav", np.stack([tone(300, 2), tone(400, 2)], axis=1))
-    high = write(tmp_path / "high.wav", tone(2000, 2, 16000), 16000)
-    seen = []
-    dictionary = learn(
-        {"low": [low], "high": [high, high]},
-        rank={"low": 2, "high": 1},
-        sample_rate=RATE,
-        n_fft=N_FFT,
-        max_frames=100,
-        rng=0,
-        metadata={"origin": "tones"},
-        callback=seen.append,
-    )
-    assert dictionary.hop_length == 64
-    assert dictionary.ranks == {"low": 2, "high": 1}
-    assert dictionary.metadata["origin"] == "tones"
-    frequency = np.arange(129) * RATE / N_FFT
-    centroid = {stem: float((frequency @ W).mean()) for stem, W in dictionary.W.items()}
-    assert centroid["low"] == pytest.approx(350, abs=40)
-    assert centroid["high"] == pytest.approx(2000, abs=40)
-    assert seen == sorted(seen)
-    assert seen[-1] == 1
-
-    from phasewise.transform import stft
-
-    parts = np.stack([np.abs(stft(tone(f, 1), n_fft=N_FFT)) for f in (300, 2000)])
-    found = dictionary.magnitudes(parts.sum(axis=0))
-    energy = np.einsum("jft,kft->jk", found, parts)
-    assert (np.diag(energy) > 20 * energy[[0, 1], [1, 0]]).all()
-
-
-def test_learning_is_reproducible(tmp_path):
-    path = write(tmp_path / "a.wav", np.random.default_rng(0).standard_normal(RATE))
-    one, two, other = (
-        learn({"x": [path]}, rank=3, sample_rate=RATE, n_fft=N_FFT, n_iter=5, max_frames=30, rng=seed).digest
-        for seed in (1, 1, 2)
-    )
-    assert one == two != other
-
-
-@pytest.mark.parametrize(
-    ("bands", "beta", "expected"), [("auto", 1.0, len(EDGES) - 1), ("none", 1.0, 129), ("auto", 2.0, 129)]
-)
-def test_bands_are_for_the_divergence_that_they_are_exact_with(tmp_path, bands, beta, expected):
-    path = write(tmp_path / "a.wav", np.random.default_rng(0).standard_normal(RATE))
-    dictionary = learn(
-        {"x": [path]}, rank=2, sample_rate=RATE, n_fft=N_FFT, n_iter=2, beta=beta, bands=bands, rng=0
-    )
-    assert dictionary.bands == expected
-
-
-def test_learn_rejects_too_little_sound(tmp_path):
-    path = write(tmp_path / "a.wav", tone(500, 0.1))
-    with pytest.raises(ParameterError, match=r"tracks\['x'\] must have at least 50 frames .* but has 9"):
-        learn({"x": [path]}, rank=50, sample_rate=RATE, n_fft=N_FFT)
-    with pytest.raises(ParameterError, match=r"tracks\['x'\] must have at least one audio file"):
-        learn({"x": []})
-    with pytest.raises(ParameterError, match="at least one stem"):
-        learn({})
-
-
-# ---- surroundings ------------------------------------------------------------------------------------------
-
-COARSE = np.array([0, 10, 40, 129])
-AROUND = (Neighbours(-2, -1, EDGES, 0.5), Neighbours(1, 3, COARSE, 2.0))
-
-
-def make_with_surroundings(rng, **kwargs):
-    rows = sum(group.bands for group in AROUND)
-    context = {stem: rng.random((rows, k)) ** 4 for stem, k in zip(("low", "high"), (3, 2), strict=True)}
-    return make(rng, neighbours=AROUND, context=context, **kwargs)
-
-
-def test_neighbours_are_weighted_means_of_bands(rng):
-    V = rng.random((2, 9, 129))
-    sums = np.stack([V[..., a:b].sum(axis=-1) for a, b in itertools.pairwise(COARSE)], axis=-1)
-    padded = np.pad(sums, ((0, 0), (3, 3), (0, 0)))
-    expected = 2.0 * np.mean([padded[:, 3 + shift : 12 + shift] for shift in (1, 2, 3)], axis=0)
-    np.testing.assert_allclose(AROUND[1].rows(V, 129), expected, rtol=1e-12, atol=1e-15)
-    V[..., 40:] = 0
-    np.testing.assert_allclose(AROUND[1].rows(V, 129)[..., :2], AROUND[1].rows(V, 40), rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((1, 0, COARSE), "last must not come before first"),
-        ((0, 0, [0, 5, 5]), "edges must rise"),
-        ((0, 0, []), "edges must rise"),
-        ((0, 0, COARSE, 0.0), "weight must be"),
-    ],
-)
-def test_neighbours_are_checked(arguments, words):
-    with pytest.raises(ParameterError, match=words):
-        Neighbours(*arguments)
-
-
-def test_surroundings_are_further_rows_of_the_factorisation(rng):
-    dictionary = make_with_surroundings(rng)
-    V = rng.random((129, 8)) ** 2
-    rows = [pool(V, EDGES)] + [group.rows(V.T, 129).T for group in AROUND]
-    widths = np.concatenate([np.diff(EDGES), *(np.diff(group.edges) for group in AROUND)])[:, None]
-    context = np.concatenate([dictionary.context["low"], dictionary.context["high"]], axis=1)
-    W = widths * np.concatenate([dictionary.basis[EDGES[:-1]], context]).astype(float)
-    rows = np.concatenate(rows)
-    H = np.repeat(rows.sum(axis=0, keepdims=True) / 5, 5, axis=0) / W.sum(axis=0)[:, None]
-    expected = nmf(rows, 5, n_iter=30, W=W, H=H, update_W=False)[1]
-    assert relative_error(dictionary.activations(V, n_iter=30), expected) < 1e-6
-    parts = dictionary.magnitudes(V)
-    assert relative_error(parts[1], dictionary.W["high"] @ expected[3:]) < 1e-5
-
-
-def test_surroundings_reach_as_far_as_they_say(rng):
-    dictionary = make_with_surroundings(rng)
-    assert dictionary.reach == 3 * 64
-    V = rng.random((2, 129, 20))
-    whole = dictionary.activations(V)
-    assert relative_error(dictionary.activations(V[..., 6:16])[..., 2:-3], whole[..., 8:13]) < 1e-12
-    V[..., 13] *= 3
-    changed = np.abs(dictionary.activations(V) - whole).max(axis=(0, 1)) > 1e-12
-    np.testing.assert_array_equal(np.flatnonzero(changed), [10, 11, 12, 13, 14, 15])
-
-
-def test_surroundings_stay_below_the_bins_that_are_explained(rng):
-    dictionary = make_with_surroundings(rng)
-    V = rng.random((129, 6))
-    V[100:] = 0
-    limited = dictionary.activations(V, bins=100)
-    V[100:] = 5
-    np.testing.assert_allclose(dictionary.activations(V, bins=100), limited, rtol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_surroundings_are_kept_in_files(rng, tmp_path, dtype):
-    dictionary = make_with_surroundings(rng, power=1.5)
-    dictionary.save(tmp_path / "d.safetensors", dtype=dtype)
-    again = Dictionary.load(tmp_path / "d.safetensors")
-    assert again.power == 1.5
-    for one, other in zip(again.neighbours, AROUND, strict=True):
-        assert (one.first, one.last, one.weight) == (other.first, other.last, other.weight)
-        np.testing.assert_array_equal(one.edges, other.edges)
-    for stem, context in dictionary.context.items():
-        rtol = 2e-3 if dtype == "float16" else 1e-6
-        np.testing.assert_allclose(again.context[stem], context, rtol=rtol, atol=1e-6 * context.max())
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"beta": 2.0}, "neighbours need beta 1"),
-        ({"neighbours": (Neighbours(0, 0, [0, 7]),)}, "edges up to the 129 bins"),
-        ({"neighbours": ()}, "context must have the keys of W"),
-        ({"context": {}}, "context must have the keys of W"),
-        ({"neighbours": AROUND[:1]}, r"context\['low'\] must have shape"),
-    ],
-)
-def test_surroundings_are_checked(rng, change, words):
-    W = {stem: rng.random((len(EDGES) - 1, 2)) for stem in ("low", "high")}
-    context = {stem: rng.random((sum(group.bands for group in AROUND), 2)) for stem in W}
-    arguments = {"neighbours": AROUND, "context": context, "edges": EDGES, **change}
-    with pytest.raises(ParameterError, match=words):
-        Dictionary(("low", "high"), W, RATE, N_FFT, 64, **arguments)
 
 
 # ---- the dictionary of the package -------------------------------------------------------------------------
