@@ -1,0 +1,1 @@
+"""Phase recovery of streams: frames in, samples out, with a declared latency."""
