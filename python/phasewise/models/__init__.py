@@ -1,0 +1,12 @@
+"""Networks that find the sources: magnitudes, spectrograms, phases. They need torch.
+
+Each network is a `torch.nn.Module` of tensors (batch, stem, channels, freq, frames) whose configuration is
+plain data.
+"""
+
+from phasewise.models.band_rnn import BandConfig
+from phasewise.models.bands import band_widths
+from phasewise.models.bsrnn import BSRNN
+from phasewise.models.magbs import MagBS
+
+__all__ = ["BSRNN", "BandConfig", "MagBS", "band_widths"]
