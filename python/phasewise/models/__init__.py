@@ -8,5 +8,17 @@ from phasewise.models.band_rnn import BandConfig
 from phasewise.models.bands import band_widths
 from phasewise.models.bsrnn import BSRNN
 from phasewise.models.magbs import MagBS
+from phasewise.models.open_unmix import OpenUnmix, OpenUnmixConfig
+from phasewise.models.phase_crnn import PhaseConfig, PhaseCRNN, PhaseEstimate
 
-__all__ = ["BSRNN", "BandConfig", "MagBS", "band_widths"]
+__all__ = [
+    "BSRNN",
+    "BandConfig",
+    "MagBS",
+    "OpenUnmix",
+    "OpenUnmixConfig",
+    "PhaseCRNN",
+    "PhaseConfig",
+    "PhaseEstimate",
+    "band_widths",
+]

@@ -33,6 +33,10 @@ class BandNetwork(nn.Module):
     def _make_head(self) -> MaskHead:
         raise NotImplementedError
 
+    def _mask_head(self, parts: int) -> MaskHead:
+        c = self.config
+        return MaskHead(c.widths, c.features, c.mask_factor * c.features, parts=parts, causal=c.causal)
+
     @property
     def stems(self) -> tuple[str, ...]:
         """Names of what is returned."""

@@ -142,14 +142,15 @@ class BandBody(nn.Module):
 class MaskHead(nn.Module):
     """Features to `parts` values per bin: (batch, band, frame, feature) to (batch, freq, frame, part)."""
 
-    def __init__(self, config: BandConfig, parts: int) -> None:
+    def __init__(
+        self, widths: tuple[int, ...], features: int, hidden: int, *, parts: int, causal: bool
+    ) -> None:
         super().__init__()
-        n, hidden, widths = config.features, config.mask_factor * config.features, config.widths
         bands = len(widths)
         self.norm: nn.Module = (
-            _BandLayerNorm(bands, n) if config.causal else SequenceNorm((bands, 1, n), axis=2)
+            _BandLayerNorm(bands, features) if causal else SequenceNorm((bands, 1, features), axis=2)
         )
-        self.first, self.second = BandLinear(bands, n, hidden), BandLinear(bands, hidden, hidden)
+        self.first, self.second = BandLinear(bands, features, hidden), BandLinear(bands, hidden, hidden)
         self.groups, self.parts = groups_of_equal_width(widths), parts
         self.last = nn.ModuleList(BandLinear(count, hidden, parts * width) for count, width in self.groups)
 

@@ -39,7 +39,7 @@ class BSRNN(BandNetwork):
     parts = 2
 
     def _make_head(self) -> MaskHead:
-        return MaskHead(self.config, parts=4)
+        return self._mask_head(parts=4)
 
     def _separate(self, X: Tensor, memory: Memory | None) -> Tensor:
         features = self.body(torch.view_as_real(X), memory)

@@ -48,7 +48,7 @@ class MagBS(BandNetwork):
                 nn.init.ones_(last.bias)
 
     def _make_head(self) -> MaskHead:
-        return MaskHead(self.config, parts=1)
+        return self._mask_head(parts=1)
 
     def _separate(self, V: Tensor, memory: Memory | None) -> Tensor:
         features = self.body(V[..., None], memory)
