@@ -87,6 +87,18 @@ def test_float_stems_sum_to_any_mixture_within_the_smallest_stem_s_last_place(rn
     np.testing.assert_array_equal(settled.sum(axis=0).astype(np.float32)[certain], mixture[certain])
 
 
+def test_float_stems_of_any_memory_layout_are_settled_sample_by_sample(rng):
+    stems = noise(rng, 5, 2, 300)
+    mixture = stems.sum(axis=0)
+    settled = audio.settle_float_stems(mixture, stems)
+    assert (settled != stems).any()
+    np.testing.assert_array_equal(
+        audio.settle_float_stems(mixture, np.moveaxis(np.moveaxis(stems, 0, 1).copy(), 1, 0)), settled
+    )
+    one_by_one = [audio.settle_float_stems(mixture[:, i : i + 1], stems[:, :, i : i + 1]) for i in range(300)]
+    np.testing.assert_array_equal(np.concatenate(one_by_one, axis=-1), settled)
+
+
 def test_quantize_counts_what_it_clips():
     integers, clipped = audio.quantize(np.array([-1.5, -1.0, 0.25, 1.0]), 8)
     np.testing.assert_array_equal(integers, [-128, -128, 32, 127])

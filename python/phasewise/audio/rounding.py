@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from phasewise._validate import integer, real_array
 from phasewise.errors import ParameterError
 
-__all__ = ["quantize", "settle_float_stems", "settle_integer_stems"]
+__all__ = ["ordered_sum", "quantize", "settle_float_stems", "settle_integer_stems"]
 
 _SLICE = 16384  # samples worked on at once: what they need stays in the cache
 
@@ -149,7 +149,7 @@ def settle_float_stems(mixture: NDArray[Any], stems: NDArray[Any]) -> NDArray[An
         raise ParameterError(
             f"stems must have shape (stems, *{mixture.shape}) like the mixture, got {stems.shape}."
         )
-    out = stems.astype(mixture.dtype)
+    out = np.array(stems, mixture.dtype, order="C")  # so that reshape gives a view
     flat_mixture, flat = mixture.reshape(-1), out.reshape(len(out), -1)
     for start in range(0, flat_mixture.size, _SLICE):
         part = slice(start, start + _SLICE)
@@ -159,8 +159,19 @@ def settle_float_stems(mixture: NDArray[Any], stems: NDArray[Any]) -> NDArray[An
         # Without the smallest, not "sum minus smallest": the others alone are exact in float64.
         wide = values.astype(np.float64)
         wide[smallest, columns] = 0.0
-        values[smallest, columns] = flat_mixture[part] - wide.sum(axis=0)
+        values[smallest, columns] = flat_mixture[part] - ordered_sum(wide)
     return out
+
+
+def ordered_sum(stems: NDArray[Any]) -> NDArray[Any]:
+    """Return the sum over the first axis, first to last: the same bits for one sample as for many.
+
+    numpy takes another order where that axis is the last in memory or the others have one item.
+    """
+    total: NDArray[Any] = stems[0]
+    for stem in stems[1:]:
+        total = total + stem
+    return total
 
 
 def _range(bits: int) -> tuple[int, int]:
