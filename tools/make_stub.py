@@ -24,7 +24,7 @@ _REPLACEMENTS = (
     (r"(?:typing\.)?SupportsFloat \| (?:typing\.)?SupportsIndex", "float"),
     (r"numpy\.typing\.NDArray", "NDArray"),
     (r"<(\w+)\.(\w+): -?\d+>", r"\1.\2"),
-    (r"(?:collections\.abc|typing)\.Callable", "Callable"),
+    (r"(?:collections\.abc|typing)\.(Callable|Sequence)", r"\1"),
 )
 _SIGNATURE = re.compile(r"^(?:\d+\. )?(\w*)(\(.*\) -> .+)$", re.MULTILINE)
 
@@ -82,7 +82,8 @@ def stub(module: ModuleType) -> str:
         elif not isinstance(value, type):
             lines.append(f"{name}: {type(value).__name__}")
     body = "\n".join(lines).strip() + "\n"
-    imports = "from collections.abc import Callable\n" if "Callable" in body else ""
+    used = ", ".join(name for name in ("Callable", "Sequence") if name in body)
+    imports = f"from collections.abc import {used}\n" if used else ""
     text = _HEADER.format(imports=imports + "from typing import overload\n") + body
     ast.parse(text)
     return text

@@ -4,6 +4,7 @@
 
 namespace phasewise::bindings {
 
+void bind_activations(pybind11::module_& m);
 void bind_agreement(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
 void bind_filters(pybind11::module_& m);

@@ -17,21 +17,6 @@ namespace {
 constexpr std::size_t tolerance_period = 10;
 constexpr std::size_t small_product = std::size_t(1) << 20;
 
-std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-template <class T>
-NmfShape<T> shape_of(std::size_t freq, std::size_t rank, std::size_t lanes) {
-  NmfShape<T> shape{};
-  shape.freq = freq;
-  shape.rank = rank;
-  // Few components: shorter vectors, so that less of them is padding.
-  shape.rank_lanes = lanes;
-  while (shape.rank_lanes * sizeof(T) > 16 && rank <= shape.rank_lanes / 2) shape.rank_lanes /= 2;
-  shape.freq_stride = round_up(freq, lanes);
-  shape.rank_stride = round_up(rank, shape.rank_lanes);
-  return shape;
-}
-
 // The iterations of one matrix.
 template <class T>
 class Factorization {

@@ -11,6 +11,22 @@
 
 namespace phasewise {
 
+inline std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// How factors of this size lie in memory, for vectors of `lanes`.
+template <class T>
+NmfShape<T> shape_of(std::size_t freq, std::size_t rank, std::size_t lanes) {
+  NmfShape<T> shape{};
+  shape.freq = freq;
+  shape.rank = rank;
+  // Few components: shorter vectors, so that less of them is padding.
+  shape.rank_lanes = lanes;
+  while (shape.rank_lanes * sizeof(T) > 16 && rank <= shape.rank_lanes / 2) shape.rank_lanes /= 2;
+  shape.freq_stride = round_up(freq, lanes);
+  shape.rank_stride = round_up(rank, shape.rank_lanes);
+  return shape;
+}
+
 template <class T>
 class Dictionary {
  public:

@@ -250,8 +250,7 @@ class Dictionary:
         # Frames are independent: leading axes join the axis of frames, in frame-major memory.
         turned = np.swapaxes(V, -1, -2)
         frames, W = self._factorised(turned, bins)
-        total, scale = frames.sum(axis=0, keepdims=True), self._totals.astype(V.dtype)[:, None]
-        H = np.repeat(total / (W.sum(axis=0) / scale[:, 0]).sum(), W.shape[1], axis=0) / scale
+        H = (frames.sum(axis=0, dtype=np.float64) * self.starting_shares(W)[:, None]).astype(V.dtype)
         steps = self.n_iter if n_iter is None else integer("n_iter", n_iter, minimum=0)
         H = nmf(frames, W.shape[1], beta=self.beta, n_iter=steps, W=W, H=H, update_W=False)[1]
         return np.swapaxes(H.T.reshape(*V.shape[:-2], V.shape[-1], -1), -1, -2)
@@ -367,21 +366,56 @@ class Dictionary:
 
     def _factorised(self, V: NDArray[Any], bins: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return rows of the frames ``V`` (..., frames, freq) and of the spectra: (rows, n), (rows, k)."""
+        edges, W = self.factorised_spectra(bins, V.dtype)
+        rows = [pool(V[..., :bins].reshape(-1, bins).T, edges)]
+        for group in self.neighbours:
+            sums = group.rows(V, bins)
+            rows.append(sums.reshape(-1, sums.shape[-1]).T)
+        if not self.neighbours:
+            return rows[0], W
+        return np.concatenate([row.T for row in rows], axis=1).T, W
+
+    def factorised_spectra(self, bins: int, dtype: DTypeLike) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return the spectra as they are factorised, with one row per sum over a band.
+
+        Parameters
+        ----------
+        bins : int
+            Explain this many bins only, the lowest.
+        dtype : float32 or float64
+            Of the result.
+
+        Returns
+        -------
+        edges : ndarray of int64, shape (bands + 1,)
+            Of the bands of the frame itself, whose rows come first; those of `neighbours` follow.
+        W : ndarray, shape (rows, sum of ranks)
+        """
         edges = np.arange(self.bins + 1) if self.edges is None or self.beta != 1 else self.edges
         edges = np.append(edges[edges < bins], bins)
-        rows = [pool(V[..., :bins].reshape(-1, bins).T, edges)]
-        W = [self.basis[edges[:-1]].astype(V.dtype, copy=False) * np.diff(edges)[:, None].astype(V.dtype)]
+        W = [self.basis[edges[:-1]].astype(dtype) * np.diff(edges)[:, None].astype(dtype)]
         first = 0
         for group in self.neighbours:
             around = group.limited(bins)
             context = np.concatenate([self.context[stem][first:] for stem in self.stems], axis=1)
-            W.append(context[: len(around) - 1] * np.diff(around)[:, None].astype(V.dtype))
-            sums = group.rows(V, bins)
-            rows.append(sums.reshape(-1, sums.shape[-1]).T)
+            W.append(context[: len(around) - 1].astype(dtype) * np.diff(around)[:, None].astype(dtype))
             first += group.bands
-        if not self.neighbours:
-            return rows[0], W[0]
-        return np.concatenate([row.T for row in rows], axis=1).T, np.concatenate(W)
+        return edges, np.concatenate(W)
+
+    def starting_shares(self, W: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the start of the activations of a frame, as shares of the sum of its rows.
+
+        Parameters
+        ----------
+        W : array of shape (rows, sum of ranks)
+            The result of `factorised_spectra`.
+
+        Returns
+        -------
+        ndarray of float64, shape (sum of ranks,)
+            Every spectrum has the same share.
+        """
+        return np.asarray(1 / ((W.sum(axis=0, dtype=np.float64) / self._totals).sum() * self._totals))
 
     def _parameters(self) -> dict[str, Any]:
         return {

@@ -114,9 +114,20 @@ void extrapolate(const NmfRule<T>& rule, T* now, T* before, const T* read, T mom
 }
 
 template <class T>
+void model(const NmfShape<T>& shape, const NmfDictionary<T>& w, const T* h, std::size_t frames, std::size_t first, std::size_t last,
+           T* out) {
+  const FlushSubnormals mode;
+  for (std::size_t f = 0; f < shape.freq_stride; f += panel_width<T>) {
+    const std::size_t width = width_of(shape, f, panel_width<T>);
+    product<Lanes<T>, false>(frames, last - first, width, MatrixView<const T>{h + first, shape.rank_stride, 1},
+                             w.panels + f * shape.rank + first * width, width, out + f, shape.freq_stride);
+  }
+}
+
+template <class T>
 constexpr NmfKernels<T> nmf_kernels() {
   return {panel_width<T>, native_lanes<T>, tile_frames, scratch_size<T>, update_activations<T>, accumulate<T>, update_dictionary<T>,
-          cost<T>, add<T>, extrapolate<T>};
+          cost<T>, add<T>, extrapolate<T>, model<T>};
 }
 
 }  // namespace

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from phasewise import _core
 from phasewise._validate import integer, magnitudes, number
 from phasewise.errors import ParameterError
-from phasewise.factorization.updates import factorize
 
 __all__ = ["StreamingActivations"]
 
@@ -44,8 +43,9 @@ class StreamingActivations:
     Notes
     -----
     Cost per frame: ``4 n_iter freq n_components`` operations (2 for beta 2, 6 for beta other than 1 and 2);
-    many frames at once are faster than one by one. No memory grows with the stream. An object keeps nothing
-    from one push to the next: threads and streams may share it.
+    many frames at once are faster than one by one. `W` is packed once, nothing but results is allocated
+    after construction, and up to 32 frames at a time use one thread. An object keeps nothing from one push to
+    the next: threads and streams may share it.
 
     Examples
     --------
@@ -65,20 +65,21 @@ class StreamingActivations:
             raise ParameterError(
                 f"W must be a matrix of shape (freq, n_components), got shape {dictionary.shape}."
             )
-        self._options = _core.NmfOptions()
-        self._options.beta = number("beta", beta)
-        self._options.iterations = integer("n_iter", n_iter)
-        self._options.update_w = False
-        self._peak = float(dictionary.max()) or 1.0
-        dictionary = dictionary / dictionary.dtype.type(self._peak)
-        self._W: dict[str, NDArray[Any]] = {
-            dtype: np.array(dictionary, dtype, order="C") for dtype in ("float32", "float64")
-        }
+        beta, steps = number("beta", beta), integer("n_iter", n_iter)
+        self._shape = dictionary.shape
+        # Values of any size fit both precisions, and no bit changes.
+        self._exponent = int(np.frexp(dictionary.max())[1])
+        dictionary = np.ldexp(dictionary, -self._exponent)
+        self._single = _core.Activations32(np.ascontiguousarray(dictionary, np.float32), beta, steps)
+        self._double = _core.Activations64(np.ascontiguousarray(dictionary, np.float64), beta, steps)
+        # The start of a frame is this share of its peak.
+        total = float(dictionary.sum(dtype=np.float64))
+        self._start = len(dictionary) / total if total > 0 else 0.0
 
     @property
     def n_components(self) -> int:
         """Rows of the activations."""
-        return int(self._W["float64"].shape[1])
+        return int(self._shape[1])
 
     def push(self, V: ArrayLike) -> NDArray[Any]:
         """Return the activations of the next frames.
@@ -99,27 +100,16 @@ class StreamingActivations:
             For negative or non-finite values or another number of frequencies.
         """
         data = magnitudes("V", V)
-        W = self._W[data.dtype.name]
-        if data.shape[-2] != len(W):
+        freq, rank = self._shape
+        if data.shape[-2] != freq:
             raise ParameterError(
-                f"V must have the {len(W)} frequencies of W on axis -2, (..., freq, frames), got shape "
+                f"V must have the {freq} frequencies of W on axis -2, (..., freq, frames), got shape "
                 f"{data.shape}."
             )
-        frames = np.array(np.swapaxes(data, -1, -2), order="C")
-        shape = (*frames.shape[:-1], W.shape[1])
-        frames = frames.reshape(-1, len(W))
-        activations = np.zeros((len(frames), W.shape[1]), data.dtype)
-        # A frame of peak 1 does not depend on the others: the core's floors are shares of the peak or below.
-        peaks = frames.max(axis=1, keepdims=True)
-        sound = np.flatnonzero(peaks)
-        if sound.size:
-            whole = sound.size == len(frames)
-            peaks, frames = (peaks, frames) if whole else (peaks[sound], frames[sound])
-            frames /= peaks
-            if self._options.beta <= 0:
-                np.maximum(frames, 1e-10, out=frames)
-            total = float(W.sum(dtype=np.float64))
-            start = np.full((len(frames), W.shape[1]), len(W) / (total or np.inf), data.dtype)
-            factorize(frames, W, start, self._options)
-            activations[sound] = start * (peaks / data.dtype.type(self._peak))
-        return np.swapaxes(activations.reshape(shape), -1, -2)
+        frames = np.ascontiguousarray(np.swapaxes(data, -1, -2))
+        rows = frames.reshape(-1, freq)
+        start = rows.max(axis=1, keepdims=True, initial=0) * data.dtype.type(self._start)
+        activations = np.repeat(start, rank, axis=1)
+        (self._single if data.dtype == np.float32 else self._double).fit(rows, activations)
+        activations = np.ldexp(activations, -self._exponent)
+        return np.swapaxes(activations.reshape(*frames.shape[:-1], rank), -1, -2)

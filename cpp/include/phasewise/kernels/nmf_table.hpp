@@ -100,6 +100,8 @@ struct NmfKernels {
   void (*add)(const T* a, const T* b, T* out, std::size_t n);
   // now, before = now (now / before)^momentum (now / read)^stride, now; n a multiple of lanes. Zeros stay zero.
   void (*extrapolate)(const NmfRule<T>&, T* now, T* before, const T* read, T momentum, T stride, std::size_t n);
+  // out (frames, freq_stride) = the share of the components [first, last) in W H, of h (frames, rank_stride)
+  void (*model)(const NmfShape<T>&, const NmfDictionary<T>&, const T* h, std::size_t frames, std::size_t first, std::size_t last, T* out);
 };
 
 }  // namespace phasewise
