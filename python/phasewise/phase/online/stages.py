@@ -1,0 +1,54 @@
+"""The online methods by name, as streaming separation and refinement choose them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from phasewise._validate import choice
+from phasewise.errors import ParameterError
+from phasewise.phase.online._stage import MixtureStage
+from phasewise.phase.online.wiener import OnlineWiener
+
+__all__ = ["ONLINE_METHODS", "make_stage", "method_name"]
+
+# Name -> class, and the options that it takes.
+_STAGES: dict[str, tuple[Callable[..., MixtureStage], tuple[str, ...]]] = {
+    "wiener": (OnlineWiener, ("power",)),
+}
+ONLINE_METHODS = tuple(_STAGES)
+
+
+def method_name(argument: str, value: str) -> str:
+    """Return the method's name as the package spells it; upper and lower case do not matter."""
+    known = {name.lower(): name for name in ONLINE_METHODS}
+    return choice(argument, known.get(str(value).lower(), value), ONLINE_METHODS)
+
+
+def make_stage(method: str, n_sources: int, transform: dict[str, Any], **options: Any) -> MixtureStage:
+    """Return the stage of a method.
+
+    Parameters
+    ----------
+    method : str
+        One of ``ONLINE_METHODS``.
+    n_sources : int
+    transform : dict
+        ``n_fft``, ``hop_length``, ``window``, ``channels`` and ``dtype``.
+    **options
+        ``lookahead``, ``n_iter``, ``init``, ``kappa``, ``power``; None leaves the method's default.
+
+    Raises
+    ------
+    ParameterError
+        If the method has no such option, or a value is out of range.
+    """
+    stage, known = _STAGES[method]
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in known:
+            raise ParameterError(
+                f"{name} is of no use to the method {method!r}, which takes "
+                f"{', '.join(known) or 'no options'}; leave it out or choose another method."
+            )
+    return stage(n_sources, **transform, **given)
