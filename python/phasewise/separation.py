@@ -23,7 +23,7 @@ from phasewise.dictionary import Dictionary
 from phasewise.filters import wiener
 from phasewise.transform import STFT, istft
 
-__all__ = ["DEFAULT_MODEL", "Separator", "separate"]
+__all__ = ["DEFAULT_MODEL", "Separator", "load_model", "separate"]
 
 DEFAULT_MODEL = "nmf-music4"
 _DEFAULT_PHASE = "auto"
@@ -92,7 +92,7 @@ class Separator:
         chunk_seconds: float = 20.0,
     ) -> None:
         choice("device", device, ("cpu",))
-        self.dictionary, self.name = _load(model)
+        self.dictionary, self.name = load_model(model)
         self.stems: tuple[str, ...] = tuple(self.dictionary.stems)
         self._transform: dict[str, Any] = {
             "n_fft": self.dictionary.n_fft,
@@ -313,7 +313,8 @@ def separate(
     return separator.separate(audio, sample_rate, stems=stems, callback=callback)
 
 
-def _load(model: Any) -> tuple[Dictionary, str]:
+def load_model(model: Any) -> tuple[Dictionary, str]:
+    """Return the dictionary that ``model`` of ``Separator`` means, and its name."""
     if isinstance(model, Dictionary):
         return model, "custom"
     path = Path(model)
