@@ -118,9 +118,11 @@ def broken_rules(part: tuple[str, ...], top: set[str], anywhere: set[str]) -> li
         "twins import numpy and each other": part[0] == "reference"
         and [n for n in of(anywhere, "phasewise") if not n.startswith("phasewise.reference")],
         "twins are never a fallback": part[0] != "reference" and of(top, "phasewise.reference"),
-        "torch reaches the core through its bridge": part[0] == "torch"
+        "torch reaches the core, its plans and its memory through its bridge": part[0] == "torch"
         and part[-1] != "_bridge.py"
-        and of(anywhere, "phasewise._core"),
+        and of(anywhere, "phasewise._core", "phasewise._framing", "phasewise._memory", "phasewise._arrays"),
+        "operators are used by functions, functions by modules": part[:2] == ("torch", "nn")
+        and of(anywhere, "phasewise.torch._ops", "phasewise.torch._bridge"),
         "models use the public torch functions": part[0] == "models"
         and of(anywhere, "phasewise._core", "phasewise.torch._ops", "phasewise.torch._bridge"),
         "models know nothing of their training": part[0] == "models" and of(anywhere, "phasewise.training"),
@@ -145,6 +147,8 @@ def test_python_rings(path):
         ("filters.py", "from phasewise.reference import filters"),
         ("reference/filters.py", "def f():\n    from phasewise import _core"),
         ("torch/functional.py", "def f():\n    from phasewise import _core"),
+        ("torch/functional.py", "from phasewise._framing import framing"),
+        ("torch/nn/transforms.py", "from phasewise.torch._ops import transforms"),
         ("models/magbs.py", "from phasewise.torch import _ops"),
         ("models/magbs.py", "def f():\n    import phasewise.training.losses"),
         ("filters.py", "from . import metrics"),
@@ -171,6 +175,16 @@ def test_rings_allow_what_they_should(tmp_path, where, source):
     path = tmp_path / "module.py"
     path.write_text(source)
     assert not broken_rules(tuple(where.split("/")), imported_at_top(path), imported_anywhere(path))
+
+
+def test_operators_are_registered_in_one_place():
+    users = {
+        path.relative_to(PACKAGE).parts[:2]
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "torch.library"
+    }
+    assert users == {("torch", "_ops")}
 
 
 def test_import_is_light():

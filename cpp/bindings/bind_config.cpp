@@ -34,6 +34,7 @@ void bind_config(pybind11::module_& m) {
   m.def("set_isa", &set_isa, pybind11::arg("name"));
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, pybind11::arg("n"));
+  m.def("limit_threads", &limit_threads, pybind11::arg("n"));
 }
 
 }  // namespace phasewise::bindings

@@ -26,6 +26,7 @@ namespace {
 using Body = std::function<void(std::size_t, std::size_t)>;
 
 thread_local bool inside_parallel = false;
+thread_local int thread_limit = 0;  // of the jobs that this thread starts; 0: none
 
 int usable_cores() {
 #if defined(__linux__)
@@ -160,6 +161,8 @@ Owner& owner() {
 
 int num_threads() { return thread_setting().load(std::memory_order_relaxed); }
 
+void limit_threads(int n) { thread_limit = std::max(0, n); }
+
 void set_num_threads(int n) {
   if (n < 1 || n > 4096) throw std::invalid_argument("num_threads must be in [1, 4096], got " + std::to_string(n) + ".");
   thread_setting().store(n, std::memory_order_relaxed);
@@ -168,7 +171,8 @@ void set_num_threads(int n) {
 void parallel_for(std::size_t count, std::size_t grain, const Body& body, std::size_t pieces_per_thread) {
   if (count == 0) return;
   const std::size_t most = std::max<std::size_t>(1, count / std::max<std::size_t>(1, grain));
-  const std::size_t threads = std::min<std::size_t>(most, static_cast<std::size_t>(num_threads()));
+  const int budget = thread_limit > 0 ? std::min(thread_limit, num_threads()) : num_threads();
+  const std::size_t threads = std::min(most, static_cast<std::size_t>(budget));
   if (threads > 1 && !inside_parallel) {
     Owner& o = owner();
     const std::unique_lock<std::mutex> busy(o.busy, std::try_to_lock);

@@ -374,6 +374,7 @@ def invert(
     signal: NDArray[numpy.float64] | None = None,
     cost: NDArray[numpy.float64] | None = None,
 ) -> None: ...
+def limit_threads(n: int) -> None: ...
 @overload
 def mixing_iterations(
     *,

@@ -10,6 +10,9 @@ namespace phasewise {
 int num_threads();
 void set_num_threads(int n);  // throws std::invalid_argument unless n >= 1
 
+// Jobs that the calling thread starts from now on use at most n threads: the budget of a caller such as torch. 0: no limit.
+void limit_threads(int n);
+
 // Splits [0, count) into contiguous ranges and calls body(begin, end) on each; returns when all are done. Threads take the
 // ranges as they become free: several per thread even out threads that start late.
 // The split never decides a result: every output element must have one owner and a fixed order of operations.

@@ -1,0 +1,13 @@
+"""phasewise for torch: the same kernels, differentiable, and inversion as layers.
+
+``import phasewise.torch as pwt``. Operators are registered as ``torch.ops.phasewise``: they work in compiled
+and exported models, run the core on the host and torch's own operations on other devices.
+"""
+
+from __future__ import annotations
+
+from phasewise.torch.embedding import use
+from phasewise.torch.functional import istft, project_consistent, stft
+from phasewise.torch.nn import ISTFT, STFT, MelSpectrogram, Spectrogram
+
+__all__ = ["ISTFT", "STFT", "MelSpectrogram", "Spectrogram", "istft", "project_consistent", "stft", "use"]

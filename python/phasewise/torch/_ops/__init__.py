@@ -1,0 +1,1 @@
+"""The operators that `torch.library` knows as ``torch.ops.phasewise``."""

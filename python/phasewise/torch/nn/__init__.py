@@ -1,0 +1,7 @@
+"""Modules: transforms as layers, and inversion unfolded into layers."""
+
+from __future__ import annotations
+
+from phasewise.torch.nn.transforms import ISTFT, STFT, MelSpectrogram, Spectrogram
+
+__all__ = ["ISTFT", "STFT", "MelSpectrogram", "Spectrogram"]
