@@ -11,6 +11,7 @@ void bind_filters(pybind11::module_& m);
 void bind_integration(pybind11::module_& m);
 void bind_inversion(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
+void bind_multichannel(pybind11::module_& m);
 void bind_nmf(pybind11::module_& m);
 void bind_phase(pybind11::module_& m);
 void bind_stft(pybind11::module_& m);

@@ -5,6 +5,7 @@
 #include "phases.hpp"
 #include "phasewise/anisotropic.hpp"
 #include "phasewise/consistent.hpp"
+#include "phasewise/von_mises.hpp"
 
 namespace phasewise::bindings {
 namespace {
@@ -106,6 +107,7 @@ void bind_consistent(py::module_& m) {
 }  // namespace
 
 void bind_filters(py::module_& m) {
+  m.def("von_mises_concentration", &von_mises_concentration, py::arg("mean"), py::arg("largest"));
   bind_anisotropic<float>(m);
   bind_anisotropic<double>(m);
   bind_consistent<float>(m);

@@ -14,6 +14,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   phasewise::bindings::bind_agreement(m);
   phasewise::bindings::bind_phase(m);
   phasewise::bindings::bind_filters(m);
+  phasewise::bindings::bind_multichannel(m);
   phasewise::bindings::bind_integration(m);
   phasewise::bindings::bind_nmf(m);
   phasewise::bindings::bind_activations(m);

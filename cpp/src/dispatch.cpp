@@ -15,6 +15,8 @@
   extern const GemmKernels<double> gemm_f64; \
   extern const FilterKernels<float> filter_f32;       \
   extern const FilterKernels<double> filter_f64;      \
+  extern const MultichannelKernels<float> multichannel_f32;   \
+  extern const MultichannelKernels<double> multichannel_f64;  \
   extern const PhaseKernels<float> phase_f32;         \
   extern const PhaseKernels<double> phase_f64;        \
   }
@@ -68,6 +70,8 @@ PW_TABLE(PhaseKernels, phase_kernels, float, phase_f32)
 PW_TABLE(PhaseKernels, phase_kernels, double, phase_f64)
 PW_TABLE(FilterKernels, filter_kernels, float, filter_f32)
 PW_TABLE(FilterKernels, filter_kernels, double, filter_f64)
+PW_TABLE(MultichannelKernels, multichannel_kernels, float, multichannel_f32)
+PW_TABLE(MultichannelKernels, multichannel_kernels, double, multichannel_f64)
 PW_TABLE(NmfKernels, nmf_kernels, float, nmf_f32)
 PW_TABLE(NmfKernels, nmf_kernels, double, nmf_f64)
 PW_TABLE(GemmKernels, gemm_kernels, float, gemm_f32)

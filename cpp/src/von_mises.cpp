@@ -18,4 +18,22 @@ VonMises von_mises(double kappa) {
   return {kappa * q, slope, q};
 }
 
+// Newton steps, kept within what is known to hold the answer.
+double von_mises_concentration(double mean, double largest) {
+  if (!(mean > 0)) return 0;
+  if (mean >= von_mises(largest).mean) return largest;
+  double low = 0, high = largest;
+  double kappa = std::fmin(mean * (2 - mean * mean) / (1 - mean * mean), largest);  // right for both small and large ones
+  for (int i = 0; i < 60; ++i) {
+    const VonMises at = von_mises(kappa);
+    (at.mean > mean ? high : low) = kappa;
+    double next = kappa - (at.mean - mean) / at.radial;
+    if (!(next > low && next < high)) next = (low + high) / 2;
+    const bool done = std::fabs(next - kappa) <= 1e-15 * kappa;
+    kappa = next;
+    if (done) break;
+  }
+  return kappa;
+}
+
 }  // namespace phasewise

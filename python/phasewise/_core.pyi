@@ -416,6 +416,26 @@ def mixing_iterations(
     cost: NDArray[numpy.float64] | None = None,
 ) -> None: ...
 @overload
+def multichannel_wiener(
+    *,
+    mixture: NDArray[numpy.complex64],
+    estimate: NDArray[numpy.complex64],
+    noise: float,
+    posterior: bool,
+    n_iter: int,
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+@overload
+def multichannel_wiener(
+    *,
+    mixture: NDArray[numpy.complex128],
+    estimate: NDArray[numpy.complex128],
+    noise: float,
+    posterior: bool,
+    n_iter: int,
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+@overload
 def nmf(
     v: NDArray[numpy.float32],
     w: NDArray[numpy.float32],
@@ -540,6 +560,7 @@ def trim_memory() -> None: ...
 
 version: str
 
+def von_mises_concentration(mean: float, largest: float) -> float: ...
 @overload
 def wiener(
     *,

@@ -6,6 +6,7 @@
 #include "phasewise/kernels/filter_table.hpp"
 #include "phasewise/kernels/gemm_table.hpp"
 #include "phasewise/kernels/inversion_table.hpp"
+#include "phasewise/kernels/multichannel_table.hpp"
 #include "phasewise/kernels/nmf_table.hpp"
 #include "phasewise/kernels/phase_table.hpp"
 #include "phasewise/kernels/transform_table.hpp"
@@ -23,6 +24,9 @@ const PhaseKernels<T>& phase_kernels(Isa isa);
 
 template <class T>
 const FilterKernels<T>& filter_kernels(Isa isa);
+
+template <class T>
+const MultichannelKernels<T>& multichannel_kernels(Isa isa);
 
 template <class T>
 const NmfKernels<T>& nmf_kernels(Isa isa);

@@ -12,4 +12,7 @@ struct VonMises {
 // For kappa in [0, 1e6], each to a few units in the last place.
 VonMises von_mises(double kappa);
 
+// The kappa whose E cos x is `mean`, at most `largest`; 0 for means that are not positive.
+double von_mises_concentration(double mean, double largest);
+
 }  // namespace phasewise

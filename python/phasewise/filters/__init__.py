@@ -6,7 +6,17 @@ want spectrograms that are nearly transforms of signals.
 """
 
 from phasewise.filters.anisotropic import anisotropic_wiener
+from phasewise.filters.concentration import fit_concentrations, von_mises_concentration
 from phasewise.filters.consistent import consistent_anisotropic_wiener, consistent_wiener
 from phasewise.filters.masks import wiener
+from phasewise.filters.multichannel import multichannel_wiener
 
-__all__ = ["anisotropic_wiener", "consistent_anisotropic_wiener", "consistent_wiener", "wiener"]
+__all__ = [
+    "anisotropic_wiener",
+    "consistent_anisotropic_wiener",
+    "consistent_wiener",
+    "fit_concentrations",
+    "multichannel_wiener",
+    "von_mises_concentration",
+    "wiener",
+]

@@ -28,10 +28,10 @@ from phasewise.errors import ParameterError
 from phasewise.phase._bins import Mixture, fft_length, onset_frames, phase_argument
 from phasewise.phase._problem import frame_major
 
-__all__ = ["anisotropic_wiener", "concentrations", "prior_options"]
+__all__ = ["LARGEST_CONCENTRATION", "anisotropic_wiener", "concentrations", "prior_options"]
 
 # Beyond, the prior's directions differ so much in variance that float32 no longer tells them apart.
-_LARGEST_CONCENTRATION = 500.0
+LARGEST_CONCENTRATION = 500.0
 
 
 def anisotropic_wiener(
@@ -168,9 +168,9 @@ def concentrations(kappa: float | ArrayLike, sources: int) -> NDArray[np.float64
             f"kappa must be a number or one number for each of the {sources} sources, "
             f"got shape {values.shape}."
         )
-    if not ((values >= 0) & (values <= _LARGEST_CONCENTRATION)).all():
+    if not ((values >= 0) & (values <= LARGEST_CONCENTRATION)).all():
         raise ParameterError(
-            f"kappa must lie in [0, {_LARGEST_CONCENTRATION:g}], got {kappa!r}; larger ones leave the phases "
+            f"kappa must lie in [0, {LARGEST_CONCENTRATION:g}], got {kappa!r}; larger ones leave the phases "
             "no freedom: use phasewise.pu_iter for that."
         )
     return np.ascontiguousarray(np.broadcast_to(values, (sources,)))
