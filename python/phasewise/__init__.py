@@ -66,6 +66,7 @@ _EXPORTS = {
     "PhasewiseError": "errors",
     "AudioDecodeError": "errors",
     "DictionaryError": "errors",
+    "ModelError": "errors",
     "Cancelled": "errors",
 }
 _MODULES = ("audio", "metrics", "phase", "reference", "errors", "windows")

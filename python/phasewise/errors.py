@@ -11,6 +11,7 @@ __all__ = [
     "Cancelled",
     "DictionaryError",
     "MissingDependencyError",
+    "ModelError",
     "ParameterError",
     "PhasewiseError",
 ]
@@ -62,6 +63,10 @@ class MissingDependencyError(PhasewiseError, ImportError):
 
 class DictionaryError(PhasewiseError, ValueError):
     """An NMF dictionary file is corrupt or does not fit the audio."""
+
+
+class ModelError(PhasewiseError, ValueError):
+    """A network's file is corrupt, or its configuration makes no network."""
 
 
 class Cancelled(PhasewiseError):

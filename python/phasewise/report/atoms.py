@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from phasewise._whole_file import whole_file
 from phasewise.report._require import require
 from phasewise.report.figures import LOWEST, log_rows
 
@@ -136,12 +136,8 @@ def _save(figure: Any, path: Path) -> None:
     buffer = io.BytesIO()
     with require("matplotlib", "a picture").rc_context({"svg.hashsalt": "phasewise"}):
         figure.savefig(buffer, format=kind, metadata=undated)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _draw_spectra(panel: Any, source: Atoms, sample_rate: float) -> Any:

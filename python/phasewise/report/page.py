@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import phasewise
 from phasewise._validate import choice
+from phasewise._whole_file import whole_file
 from phasewise.report import plots
 from phasewise.report._require import require
 from phasewise.report.items import Report
@@ -47,15 +47,8 @@ def write_report(path: str | os.PathLike[str], report: Report, *, codec: Codec =
     page = render_report(report, codec=codec)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(page)
     return target
 
 

@@ -1,0 +1,1 @@
+"""Training of the networks of `phasewise.models`. It needs torch and Lightning."""
