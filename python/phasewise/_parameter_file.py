@@ -69,7 +69,7 @@ class ParameterFile:
         """Write a file, under a temporary name until it is complete."""
         from safetensors.numpy import save
 
-        header = {_PARAMETERS: json.dumps({"format": self.format, **parameters}), **metadata}
+        header = {**metadata, _PARAMETERS: json.dumps({"format": self.format, **parameters})}
         content = _canonical(save(dict(tensors), metadata=header))
         try:
             with whole_file(path) as temporary:

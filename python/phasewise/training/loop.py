@@ -2,39 +2,35 @@
 
 A run is a folder: ``config.toml``, ``metrics.csv``, ``checkpoint.ckpt`` (the state after the last whole
 epoch) and ``best.safetensors`` (the network with the best validation so far). Files are complete or not
-there. Examples depend on seed, epoch and number only, and random numbers are seeded anew at every epoch: a
+there. Examples depend on seed, epoch and number only, and random numbers are seeded anew at every step: a
 run that goes on from its checkpoint ends with the weights of one that was never disturbed.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-import phasewise
-from phasewise import metrics
 from phasewise._whole_file import whole_file
 from phasewise.errors import ParameterError
-from phasewise.models.storage import make_network, save_network
+from phasewise.models.storage import make_network
 from phasewise.training.config import TrainConfig, load_config, to_toml
 from phasewise.training.examples import Examples, ShardedSampler
 from phasewise.training.songs import Song, find_songs, prepare
-from phasewise.training.tasks import task_for
+from phasewise.training.steps import MONITORED, Module, Record, WholeCheckpoints
 
 __all__ = ["train"]
-
-_MONITORED = "valid_usdr"
 
 
 def train(
@@ -84,8 +80,9 @@ def train(
     run = Path(run)
     checkpoint = run / "checkpoint.ckpt"
     _claim(run, config, resume)
-    network = make_network(config.network, config.model)
-    rate = network.config.sample_rate  # type: ignore[union-attr]
+    torch.manual_seed(config.seed)
+    network: Any = make_network(config.network, config.model)
+    rate: int = network.config.sample_rate
     training, validation = _songs(config)
     files, held_out = (
         prepare(songs, config.data.stems, sample_rate=rate, cache=cache) for songs in (training, validation)
@@ -96,8 +93,7 @@ def train(
             f"batch must divide examples={config.data.examples} and be a multiple of the {world} processes, "
             f"got {config.optimizer.batch}."
         )
-    torch.manual_seed(config.seed)
-    module = _Module(config, make_network(config.network, config.model), world)
+    module = Module(config, network)
     examples = Examples(
         files,
         seconds=config.data.seconds,
@@ -106,47 +102,55 @@ def train(
         seed=config.seed,
         channels=config.data.channels,
     )
-    trainer = lightning.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        strategy=strategy,
-        precision=config.precision,  # type: ignore[arg-type]
-        max_epochs=config.optimizer.epochs,
-        gradient_clip_val=config.optimizer.clip or None,
-        callbacks=[
-            _Record(run, config, on_epoch),
-            EarlyStopping(_MONITORED, mode="max", patience=config.optimizer.patience),
-            ModelCheckpoint(
-                run, filename="checkpoint", save_top_k=1, every_n_epochs=1, enable_version_counter=False
-            ),
-        ],
-        plugins=[_WholeFiles()],
-        logger=False,
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        deterministic=True,
-        default_root_dir=run,
-    )
-    sampler = ShardedSampler(config.data.examples, rank=trainer.global_rank, world=world)
-    loader = DataLoader(
-        examples,
-        batch_size=config.optimizer.batch // world,
-        sampler=sampler,
-        num_workers=workers,
-        drop_last=True,
-    )
-    whole = DataLoader(_WholeSongs(held_out, config, rate), batch_size=None)
-    trainer.fit(
-        module,
-        loader,
-        whole,
-        ckpt_path=checkpoint if resume and checkpoint.exists() else None,
-        weights_only=True,
-    )
+    with _few_words(progress):
+        trainer = lightning.Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=strategy,
+            precision=config.precision,  # type: ignore[arg-type]
+            max_epochs=config.optimizer.epochs,
+            gradient_clip_val=config.optimizer.clip or None,
+            callbacks=[
+                Record(run, config, on_epoch),
+                EarlyStopping(MONITORED, mode="max", patience=config.optimizer.patience),
+                ModelCheckpoint(
+                    run, filename="checkpoint", save_top_k=1, every_n_epochs=1, enable_version_counter=False
+                ),
+            ],
+            plugins=[WholeCheckpoints()],
+            logger=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            deterministic=True,
+            default_root_dir=run,
+        )
+        sampler = ShardedSampler(config.data.examples, rank=trainer.global_rank, world=world)
+        loader = DataLoader(
+            examples,
+            batch_size=config.optimizer.batch // world,
+            sampler=sampler,
+            num_workers=workers,
+            drop_last=True,
+        )
+        whole = DataLoader(_WholeSongs(held_out, config, rate), batch_size=None)
+        past = checkpoint if resume and checkpoint.exists() else None
+        trainer.fit(module, loader, whole, ckpt_path=past, weights_only=True)
     return run / "best.safetensors"
+
+
+@contextlib.contextmanager
+def _few_words(progress: bool) -> Iterator[None]:
+    """Keep Lightning from announcing what it does, unless progress is wanted."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(level if progress else logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _claim(run: Path, config: TrainConfig, resume: bool) -> None:
@@ -207,99 +211,3 @@ class _WholeSongs(Dataset[Tensor]):
         if self._config.data.channels == 1:
             part = part.mean(axis=1, keepdims=True)
         return torch.from_numpy(part[None])
-
-
-class _Module(lightning.LightningModule):
-    """Loss, optimiser and validation of a task."""
-
-    def __init__(self, config: TrainConfig, network: torch.nn.Module, world: int) -> None:
-        super().__init__()
-        self.task = task_for(network, config.data.stems, config.loss)
-        self.config, self.world = config, world
-        self.scores: list[np.ndarray[Any, Any]] = []
-        self.sums = [0.0, 0]
-
-    def on_train_epoch_start(self) -> None:
-        # Whoever begins an epoch, first or again, draws the same numbers (dropout).
-        torch.manual_seed(hash((self.config.seed, self.current_epoch, self.global_rank)) % 2**63)
-        self.sums = [0.0, 0]
-
-    def training_step(self, sources: Tensor, index: int) -> Tensor:
-        loss = self.task.loss(sources)
-        self.sums[0] += float(loss.detach())
-        self.sums[1] += 1
-        return loss
-
-    def on_validation_epoch_start(self) -> None:
-        self.scores = []
-
-    def validation_step(self, sources: Tensor, index: int) -> None:
-        estimate = self.task.estimate(sources)[0].float().cpu().numpy()
-        reference = self.task.targets(sources)[0].float().cpu().numpy()
-        self.scores.append(np.asarray(metrics.usdr(reference, estimate)))
-
-    def on_validation_epoch_end(self) -> None:
-        scores = np.stack(self.scores)  # (song, stem)
-        for name, values in zip(self.task.names, scores.T, strict=True):
-            if np.isfinite(values).any():
-                self.log(f"valid_usdr_{name}", float(np.nanmean(values)))
-        self.log(_MONITORED, float(np.nanmean(scores)))
-
-    def configure_optimizers(self) -> Any:
-        o = self.config.optimizer
-        optimizer = torch.optim.Adam(self.parameters(), lr=o.learning_rate * o.batch / 16)
-        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, o.decay_every, o.decay)]
-
-
-class _Record(Callback):
-    """Writes metrics, curves and the best network after every epoch."""
-
-    def __init__(
-        self, run: Path, config: TrainConfig, on_epoch: Callable[[dict[str, float]], Any] | None
-    ) -> None:
-        self._run, self._config, self._on_epoch = run, config, on_epoch
-        self._rows: list[dict[str, float]] = []
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"rows": self._rows}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._rows = state_dict["rows"]
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        row = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        row["train_loss"] = pl_module.sums[0] / max(1, pl_module.sums[1])
-        row.update(
-            {name: float(value) for name, value in trainer.callback_metrics.items() if "valid" in name}
-        )
-        best = max((r.get(_MONITORED, -np.inf) for r in self._rows), default=-np.inf)
-        self._rows = [r for r in self._rows if r["epoch"] < row["epoch"]] + [row]
-        if not trainer.is_global_zero:
-            return
-        if row.get(_MONITORED, -np.inf) > best:
-            facts = {
-                "epoch": str(row["epoch"]),
-                _MONITORED: f"{row[_MONITORED]:.3f}",
-                "seed": str(self._config.seed),
-            }
-            facts["phasewise"] = phasewise.__version__
-            save_network(pl_module.task.network, self._run / "best.safetensors", metadata=facts)
-        _write_csv(self._run / "metrics.csv", self._rows)
-        if self._on_epoch is not None:
-            self._on_epoch(row)
-
-
-class _WholeFiles(TorchCheckpointIO):
-    """Checkpoints that are complete or not there."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        with whole_file(Path(path)) as temporary:
-            super().save_checkpoint(checkpoint, temporary, storage_options)
-
-
-def _write_csv(path: Path, rows: list[dict[str, float]]) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)

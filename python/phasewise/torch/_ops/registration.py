@@ -16,7 +16,7 @@ from phasewise.errors import ParameterError
 
 __all__ = ["gradient", "operator"]
 
-_library: Any = torch.library.Library("phasewise", "DEF")  # type: ignore[no-untyped-call]
+_library: Any = torch.library.Library("phasewise", "DEF")
 
 
 def operator(

@@ -34,7 +34,7 @@ class _Constants(nn.Module):
         self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)
         for name, values in self._exact.items():
             moved = getattr(self, name)
             if moved.device.type != "meta":
