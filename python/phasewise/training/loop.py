@@ -19,6 +19,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -79,20 +80,20 @@ def train(
     """
     run = Path(run)
     checkpoint = run / "checkpoint.ckpt"
-    _claim(run, config, resume)
     torch.manual_seed(config.seed)
     network: Any = make_network(config.network, config.model)
     rate: int = network.config.sample_rate
     training, validation = _songs(config)
-    files, held_out = (
-        prepare(songs, config.data.stems, sample_rate=rate, cache=cache) for songs in (training, validation)
-    )
     world = devices * nodes
     if config.optimizer.batch % world or config.data.examples % config.optimizer.batch:
         raise ParameterError(
             f"batch must divide examples={config.data.examples} and be a multiple of the {world} processes, "
             f"got {config.optimizer.batch}."
         )
+    rank_zero_only(_claim)(run, config, resume)
+    files, held_out = (
+        prepare(songs, config.data.stems, sample_rate=rate, cache=cache) for songs in (training, validation)
+    )
     module = Module(config, network)
     examples = Examples(
         files,
