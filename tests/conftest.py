@@ -7,6 +7,7 @@ import pytest
 
 import phasewise
 from phasewise import _core
+from song_fixtures import songs_folder  # noqa: F401
 
 
 def pytest_report_header():

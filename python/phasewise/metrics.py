@@ -157,8 +157,10 @@ def csdr(
         If the shapes differ, there is no sample, values are not finite, or a chunk would be shorter than a
         sample.
 
-    References ---------- .. [1] F.-R. Stoter, A. Liutkus and N. Ito, "The 2018 signal separation evaluation
-    campaign", LVA/ICA 2018.
+    References
+    ----------
+    .. [1] F.-R. Stoter, A. Liutkus and N. Ito, "The 2018 signal separation evaluation campaign", LVA/ICA
+           2018.
     """
     s, e = _tracks(reference, estimate)
     length = round(number("sample_rate", sample_rate, minimum=0) * number("seconds", seconds, minimum=0))
@@ -238,9 +240,10 @@ def inconsistency(
     ParameterError
         If S does not fit the transform, or values are not finite.
 
-    References ---------- .. [1] J. Le Roux, N. Ono and S. Sagayama, "Explicit consistency constraints for
-    STFT spectrograms and their
-           application to phase reconstruction", SAPA 2008.
+    References
+    ----------
+    .. [1] J. Le Roux, N. Ono and S. Sagayama, "Explicit consistency constraints for STFT spectrograms and
+           their application to phase reconstruction", SAPA 2008.
     """
     from phasewise.transform import STFT
 

@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader
 
 import phasewise as pw
+from phasewise.songs import find_songs, prepare
 from phasewise.training.examples import AUGMENTATIONS, Augmentation, Examples, ShardedSampler, active_chunks
-from phasewise.training.songs import find_songs, prepare
 
 STEMS = ("bass", "drums", "other", "vocals")
 RATE = 8000

@@ -26,7 +26,7 @@ from phasewise.errors import Cancelled, ParameterError, PhasewiseError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("separate", "refine", "live", "invert", "nmf", "train", "demo", "info")
+COMMANDS = ("separate", "refine", "live", "invert", "nmf", "train", "evaluate", "demo", "info")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

@@ -24,7 +24,7 @@ class DataConfig:
     Parameters
     ----------
     root : str
-        Folder of songs, see `phasewise.training.songs`; more than one with ``:`` between them.
+        Folder of songs, see `phasewise.songs`; more than one with ``:`` between them.
     valid_root : str
         Folder of the songs to validate with; empty: the 14 songs that are kept for it in MUSDB18-HQ,
         elsewhere every tenth song.

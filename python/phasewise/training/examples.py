@@ -108,7 +108,7 @@ class Examples(Dataset[Tensor]):
     Parameters
     ----------
     files : sequence of path
-        As `phasewise.training.songs.prepare` makes them.
+        As `phasewise.songs.prepare` makes them.
     seconds : float
         Of a chunk.
     sample_rate : int

@@ -26,9 +26,9 @@ from torch.utils.data import DataLoader, Dataset
 from phasewise._whole_file import whole_file
 from phasewise.errors import ParameterError
 from phasewise.models.storage import make_network
+from phasewise.songs import Song, find_songs, prepare
 from phasewise.training.config import TrainConfig, load_config, to_toml
 from phasewise.training.examples import Examples, ShardedSampler
-from phasewise.training.songs import Song, find_songs, prepare
 from phasewise.training.steps import MONITORED, Module, Record, WholeCheckpoints
 
 __all__ = ["train"]

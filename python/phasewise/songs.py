@@ -124,7 +124,7 @@ def _excluded(manifest: Path) -> dict[str, tuple[tuple[float, float], ...]]:
         return {e["name"]: tuple((r["start"], r["end"]) for r in e.get("exclude", ())) for e in entries}
     except (ValueError, KeyError, TypeError) as error:
         raise ParameterError(
-            f"{manifest} must be a list of songs with name and exclude, see phasewise.training.songs: {error}"
+            f"{manifest} must be a list of songs with name and exclude, see phasewise.songs: {error}"
         ) from error
 
 

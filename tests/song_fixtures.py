@@ -1,4 +1,4 @@
-"""Small songs to train with."""
+"""Small songs with their stems."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import phasewise as pw
-from phasewise.training.songs import MUSDB_VALIDATION, find_songs, prepare
+from phasewise.songs import MUSDB_VALIDATION, find_songs, prepare
 
 STEMS = ("bass", "drums", "other", "vocals")
 RATE = 8000
