@@ -4,8 +4,8 @@
 
 #include "frame_starts.hpp"
 #include "phasewise/aligned.hpp"
+#include "phasewise/prior_moments.hpp"
 #include "phasewise/threads.hpp"
-#include "phasewise/von_mises.hpp"
 
 namespace phasewise {
 namespace {
@@ -18,15 +18,8 @@ class AnisotropicRun {
         phase_kernels_(phase_kernels<T>(active_isa())),
         kernels_(filter_kernels<T>(active_isa())),
         blocks_((p_.bins + block_bins - 1) / block_bins),
-        starts_(p_, phase_kernels_) {
-    for (std::size_t j = 0; j < p_.sources; ++j) {
-      const VonMises phase = von_mises(p_.concentrations[j]);
-      circular_ = circular_ && !(p_.concentrations[j] > 0);
-      mean_.push_back(static_cast<T>(phase.mean));
-      variance_.push_back(static_cast<T>(phase.radial + phase.tangential));
-      relation_.push_back(static_cast<T>(phase.radial - phase.tangential));
-    }
-  }
+        starts_(p_, phase_kernels_),
+        moments_(p_.concentrations, p_.sources) {}
 
   void run(const std::function<void()>& between) {
     for (std::size_t begin = 0; begin < p_.frames; begin += starts_.frames_at_once()) {
@@ -52,10 +45,10 @@ class AnisotropicRun {
     task.sources = p_.sources;
     task.bins = count;
     task.stride = p_.frames * p_.bins;
-    task.mean = mean_.data();
-    task.variance = variance_.data();
-    task.relation = relation_.data();
-    task.circular = circular_;
+    task.mean = moments_.mean.data();
+    task.variance = moments_.variance.data();
+    task.relation = moments_.relation.data();
+    task.circular = moments_.circular;
     starts_.point(task, b, first, scratch, starts.data());
     task.scratch = scratch + starts_.memory();
     for (std::size_t t = begin; t < end; ++t) {
@@ -78,8 +71,7 @@ class AnisotropicRun {
   const FilterKernels<T>& kernels_;
   std::size_t blocks_;
   FrameStarts<T, AnisotropicWiener<T>> starts_;
-  std::vector<T> mean_, variance_, relation_;
-  bool circular_ = true;
+  PriorMoments<T> moments_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "phasewise/sinusoidal.hpp"
+#include "regions.hpp"
 
 namespace phasewise {
 
@@ -48,12 +49,7 @@ class FrameStarts {
         starts[j] = PhaseStart::turned;
         T *re = turns + j * turn_stride, *im = re + p_.sources * turn_stride;
         table_.for_each(row, t, first, first + count, [&](std::size_t from, std::size_t to, std::size_t region) {
-          const T turn_re = table_.turn_re(region), turn_im = table_.turn_im(region);
-          for (std::size_t k = from - first; k < to - first; k += group)
-            for (std::size_t i = 0; i < group; ++i) {
-              re[k + i] = turn_re;
-              im[k + i] = turn_im;
-            }
+          fill_region(table_.turn_re(region), table_.turn_im(region), from - first, to - first, re, im);
         });
       } else {
         T* re = phasors_.data() + row * p_.bins + first;
@@ -64,8 +60,7 @@ class FrameStarts {
   }
 
  private:
-  // Turns are written by whole groups, beyond the end of a region and of a range.
-  static constexpr std::size_t group = 8, turn_stride = block_bins + group;
+  static constexpr std::size_t turn_stride = block_bins + region_group;
 
   PhaseStart given(const PhaseArray<T>& phase, std::size_t offset, std::size_t count, T* re, T* im) const {
     constexpr double two_pi = 6.283185307179586476925286766559;

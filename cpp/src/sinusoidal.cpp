@@ -4,15 +4,13 @@
 #include <cmath>
 
 #include "phasewise/threads.hpp"
+#include "regions.hpp"
 
 namespace phasewise {
 namespace {
 
-constexpr double peak_height = 0.01;  // relative to the frame's maximum
 constexpr double two_pi = 6.283185307179586476925286766559;
 constexpr std::size_t block_bins = 256;
-
-double fraction(double cycles) { return cycles - std::floor(cycles); }
 
 // Cycles in [-1/2, 3/2) to (-1/2, 1/2].
 double wrapped(double cycles) { return cycles > 0.5 ? cycles - 1 : cycles; }
@@ -38,44 +36,16 @@ void RegionTable<T>::analyze(const T* magnitudes, std::size_t begin, std::size_t
   parallel_for(rows_ * (end - begin), 1, [&](std::size_t first, std::size_t last) {
     std::vector<std::uint32_t> summits(bins_ / 2 + 1);
     std::vector<double> advances(summits.size());
+    const double hops = static_cast<double>(hop_) / static_cast<double>(n_fft_);
     for (std::size_t i = first; i < last; ++i) {
       const std::size_t row = i / (end - begin), frame = begin + i % (end - begin);
       const std::size_t slot = row * frames_at_once_ + frame % frames_at_once_, offset = slot * bins_;
-      counts_[slot] = find_regions(magnitudes + (row * frames_ + frame) * bins_, offset, summits.data(), advances.data());
+      counts_[slot] = find_regions(kernels_, magnitudes + (row * frames_ + frame) * bins_, bins_, hops, summits.data(), advances.data(),
+                                   &ends_[offset], &cycles_[offset]);
       if (!turns_.empty())
         kernels_.turns(&cycles_[offset], &turns_[offset], &turns_[cycles_.size() + offset], counts_[slot]);
     }
   });
-}
-
-template <class T>
-std::size_t RegionTable<T>::find_regions(const T* v, std::size_t offset, std::uint32_t* summits, double* advances) {
-  std::uint32_t* ends = &ends_[offset];
-  double* cycles = &cycles_[offset];
-  const double hops = static_cast<double>(hop_) / static_cast<double>(n_fft_);
-  const std::size_t candidates = kernels_.summits(v, bins_, static_cast<T>(peak_height), summits);
-  kernels_.peak_advances(v, summits, candidates, hops, advances);
-  std::size_t count = 0, last = 0;
-  for (std::size_t i = 0; i < candidates; ++i) {
-    const std::size_t k = summits[i];
-    std::size_t next = k + 1;  // a plateau counts as a peak, at its first bin, if it goes down behind
-    while (next < bins_ && v[next] == v[k]) ++next;
-    if (next == bins_ || v[next] > v[k]) continue;
-    if (count > 0) {
-      const double before = static_cast<double>(v[last]), here = static_cast<double>(v[k]);
-      const double share = static_cast<double>(k - last) * (before / (before + here));
-      ends[count - 1] = static_cast<std::uint32_t>(last + static_cast<std::size_t>(share) + 1);
-    }
-    ends[count] = static_cast<std::uint32_t>(bins_);
-    cycles[count++] = advances[i];
-    last = k;
-  }
-  if (count > 0) return count;
-  for (std::size_t k = 0; k < bins_; ++k) {
-    ends[k] = static_cast<std::uint32_t>(k + 1);
-    cycles[k] = fraction(hops * static_cast<double>(k));
-  }
-  return bins_;
 }
 
 template <class T>

@@ -48,8 +48,6 @@ class RegionTable {
   T turn_im(std::size_t region) const { return turns_[cycles_.size() + region]; }
 
  private:
-  std::size_t find_regions(const T* v, std::size_t offset, std::uint32_t* summits, double* advances);
-
   std::size_t rows_, frames_, bins_, n_fft_, hop_, frames_at_once_;
   const PhaseKernels<T>& kernels_;
   std::vector<std::size_t> counts_;
