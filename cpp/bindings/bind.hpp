@@ -8,6 +8,7 @@ void bind_activations(pybind11::module_& m);
 void bind_agreement(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
 void bind_filters(pybind11::module_& m);
+void bind_frame_stage(pybind11::module_& m);
 void bind_integration(pybind11::module_& m);
 void bind_inversion(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);

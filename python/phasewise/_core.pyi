@@ -33,6 +33,58 @@ class FilterBank64:
 class FrameGroup:
     def __init__(self, first: int, last: int, weight: float, edges: Sequence[int]) -> None: ...
 
+class FrameStage32:
+    @property
+    def received(self) -> int: ...
+    @property
+    def latency(self) -> int: ...
+    def settled(self, frames: int) -> int: ...
+    @property
+    def unsettled(self) -> int: ...
+    def reset(self) -> None: ...
+    def push(
+        self,
+        mixture: NDArray[numpy.complex64] | None,
+        magnitudes: NDArray[numpy.float32],
+        out: NDArray[numpy.float32],
+        onsets: NDArray[numpy.bool] | None = None,
+    ) -> None: ...
+    def flush(self, length: int, out: NDArray[numpy.float32]) -> None: ...
+    def push_spectra(
+        self,
+        mixture: NDArray[numpy.complex64] | None,
+        magnitudes: NDArray[numpy.float32],
+        out: NDArray[numpy.complex64],
+        onsets: NDArray[numpy.bool] | None = None,
+    ) -> None: ...
+    def flush_spectra(self, out: NDArray[numpy.complex64]) -> None: ...
+
+class FrameStage64:
+    @property
+    def received(self) -> int: ...
+    @property
+    def latency(self) -> int: ...
+    def settled(self, frames: int) -> int: ...
+    @property
+    def unsettled(self) -> int: ...
+    def reset(self) -> None: ...
+    def push(
+        self,
+        mixture: NDArray[numpy.complex128] | None,
+        magnitudes: NDArray[numpy.float64],
+        out: NDArray[numpy.float64],
+        onsets: NDArray[numpy.bool] | None = None,
+    ) -> None: ...
+    def flush(self, length: int, out: NDArray[numpy.float64]) -> None: ...
+    def push_spectra(
+        self,
+        mixture: NDArray[numpy.complex128] | None,
+        magnitudes: NDArray[numpy.float64],
+        out: NDArray[numpy.complex128],
+        onsets: NDArray[numpy.bool] | None = None,
+    ) -> None: ...
+    def flush_spectra(self, out: NDArray[numpy.complex128]) -> None: ...
+
 class NmfOptions:
     def __init__(self) -> None: ...
     beta: float
@@ -481,6 +533,38 @@ def nmf_divergence(
 ) -> None: ...
 def num_threads() -> int: ...
 @overload
+def online_anisotropic(
+    plan: StftPlan32, channels: int, *, concentrations: NDArray[numpy.float64]
+) -> FrameStage32: ...
+@overload
+def online_anisotropic(
+    plan: StftPlan64, channels: int, *, concentrations: NDArray[numpy.float64]
+) -> FrameStage64: ...
+@overload
+def online_mixing(
+    plan: StftPlan32,
+    channels: int,
+    *,
+    sources: int,
+    n_iter: int,
+    weighting: Weighting,
+    shares: NDArray[numpy.float64],
+    refresh: bool,
+    anchor: float,
+) -> FrameStage32: ...
+@overload
+def online_mixing(
+    plan: StftPlan64,
+    channels: int,
+    *,
+    sources: int,
+    n_iter: int,
+    weighting: Weighting,
+    shares: NDArray[numpy.float64],
+    refresh: bool,
+    anchor: float,
+) -> FrameStage64: ...
+@overload
 def pghi(
     *,
     magnitudes: NDArray[numpy.float32],
@@ -512,6 +596,26 @@ def polar(
 def polar(
     *, magnitudes: NDArray[numpy.float64], cycles: NDArray[numpy.float64], estimate: NDArray[numpy.complex128]
 ) -> None: ...
+@overload
+def rtpghi(
+    plan: StftPlan32,
+    *,
+    seeds: NDArray[numpy.uint64],
+    centre: float,
+    width: float,
+    lookahead: bool,
+    tolerance: float,
+) -> FrameStage32: ...
+@overload
+def rtpghi(
+    plan: StftPlan64,
+    *,
+    seeds: NDArray[numpy.uint64],
+    centre: float,
+    width: float,
+    lookahead: bool,
+    tolerance: float,
+) -> FrameStage64: ...
 def set_isa(name: str) -> None: ...
 def set_num_threads(n: int) -> None: ...
 @overload

@@ -19,10 +19,10 @@ class Hold:
     def reset(self):
         self.received, self.waiting = 0, None
 
-    def push(self, *arrays):
-        *mixture, V, out = arrays
-        assert all(array.flags.c_contiguous for array in (*mixture, V))
-        values = V[..., 0] + (mixture[0][..., 0].real[:, None] if mixture else 0)
+    def push(self, mixture, V, out):
+        assert V.flags.c_contiguous
+        assert mixture is None or mixture.flags.c_contiguous
+        values = V[..., 0] + (0 if mixture is None else mixture[..., 0].real[:, None])
         if self.waiting is None:
             self.waiting = np.zeros((*values.shape[:2], self.late), V.dtype)
         held = np.concatenate([self.waiting, np.repeat(values, 16, axis=-1)], axis=-1)

@@ -6,6 +6,8 @@ from phasewise.phase.griffin_lim import GriffinLimState, griffinlim
 from phasewise.phase.headroom import GainMap, gain_map
 from phasewise.phase.integration import pghi
 from phasewise.phase.inversion import misi, spectrogram_inversion
+from phasewise.phase.online.integration import RTPGHI
+from phasewise.phase.online.unwrapping import OnlinePUIter
 from phasewise.phase.onsets import detect_onsets
 from phasewise.phase.registry import ALGORITHMS
 from phasewise.phase.single_pass import spsi
@@ -14,8 +16,10 @@ from phasewise.phase.unwrapping import mixing_iterations, pu_iter
 
 __all__ = [
     "ALGORITHMS",
+    "RTPGHI",
     "GainMap",
     "GriffinLimState",
+    "OnlinePUIter",
     "bregman_misi",
     "detect_onsets",
     "feasible_magnitudes",

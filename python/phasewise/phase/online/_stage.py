@@ -26,6 +26,8 @@ from phasewise.windows import WindowSpec
 
 __all__ = ["FrameStage", "MixtureStage", "SourceStage"]
 
+_NAMES = ("mixture_frames", "magnitude_frames")
+
 
 class FrameStage(Stream):
     """Frames in, the samples of their sources out, ``latency`` samples late.
@@ -142,9 +144,24 @@ class FrameStage(Stream):
         return (self._channels, self._sources, samples)
 
     def _take(
-        self, X: NDArray[Any] | None, V: NDArray[Any], names: tuple[str, ...], out: NDArray[Any] | None
+        self,
+        X: NDArray[Any] | None,
+        V: NDArray[Any],
+        names: tuple[str, ...],
+        out: NDArray[Any] | None,
+        **options: Any,
     ) -> NDArray[Any]:
         """Give frames (channels, freq, n) and (channels, sources, freq, n) to the core."""
+        mixture, values = self._ready(X, V, names)
+        samples = V.shape[-1] * self._framing.hop_length
+        made = _Samples(out, self._shape(samples), self._real, self._leave_out)
+        self._give(mixture, values, made.memory, **options)
+        return made.public()
+
+    def _ready(
+        self, X: NDArray[Any] | None, V: NDArray[Any], names: tuple[str, ...]
+    ) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+        """Return the frames as the core takes them, after a look at their bins and precision."""
         given = [array for array in (X, V) if array is not None]
         for name, array in zip(names, given, strict=True):
             if array.shape[-2] != self._framing.bins:
@@ -153,13 +170,10 @@ class FrameStage(Stream):
                     f"n_fft={self._framing.n_fft}, got shape {array.shape}; pass the n_fft of the analysis."
                 )
         self._follow(" or ".join(names), max((a.real.dtype for a in given), key=lambda d: d.itemsize))
-        samples = V.shape[-1] * self._framing.hop_length
-        made = _Samples(out, self._shape(samples), self._real, self._leave_out)
-        frames = [_frame_major(V, self._real)]
-        if X is not None:
-            frames.insert(0, _frame_major(X, self._complex))
-        self._state.push(*frames, made.memory)
-        return made.public()
+        return None if X is None else _frame_major(X, self._complex), _frame_major(V, self._real)
+
+    def _give(self, X: NDArray[Any] | None, V: NDArray[Any], out: NDArray[Any], **options: Any) -> None:
+        self._state.push(X, V, out, **options)
 
 
 class MixtureStage(FrameStage):
@@ -198,6 +212,13 @@ class MixtureStage(FrameStage):
             If shapes do not fit, values are not finite or magnitudes negative, or frames have more precision
             than the stream.
         """
+        X, V = self._checked(mixture_frames, magnitude_frames)
+        return self._take(X, V, _NAMES, out)
+
+    def _checked(
+        self, mixture_frames: ArrayLike, magnitude_frames: ArrayLike
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return frames (channels, freq, n) and (channels, sources, freq, n) that belong together."""
         axes = f"{self._framing.bins}, n"
         X = self._with_channels("mixture_frames", complex_array("mixture_frames", mixture_frames), 2, axes)
         bare = self._squeeze
@@ -212,7 +233,7 @@ class MixtureStage(FrameStage):
                 f"magnitude_frames must have the shape of mixture_frames, {np.shape(mixture_frames)}, with "
                 f"an axis of {self._sources} sources at -3, got {np.shape(magnitude_frames)}."
             )
-        return self._take(X, V, ("mixture_frames", "magnitude_frames"), out)
+        return X, V
 
 
 class SourceStage(FrameStage):
