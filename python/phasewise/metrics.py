@@ -13,9 +13,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasewise._validate import choice, complex_array, integer, magnitudes, number, real_array
+from phasewise.bss_eval import BssEval, bss_eval
 from phasewise.errors import ParameterError
 
-__all__ = ["Average", "average", "csdr", "inconsistency", "sdr", "si_sdr", "spectral_convergence", "usdr"]
+__all__ = [
+    "Average",
+    "BssEval",
+    "average",
+    "bss_eval",
+    "csdr",
+    "inconsistency",
+    "sdr",
+    "si_sdr",
+    "spectral_convergence",
+    "usdr",
+]
 
 # Added to both energies by the scores of the music demixing challenges, so that a perfect estimate stays
 # finite.
