@@ -6,6 +6,7 @@ argument, the expectation and what was given, and says what to do.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -49,7 +50,7 @@ def number(name: str, value: Any, *, minimum: float = -np.inf, maximum: float = 
         result = float(value)
     except (TypeError, ValueError):
         raise ParameterError(f"{name} must be a number, got {value!r}.") from None
-    if not minimum <= result <= maximum or not np.isfinite(result):
+    if not minimum <= result <= maximum or not math.isfinite(result):
         raise ParameterError(f"{name} must be a finite number in [{minimum}, {maximum}], got {result}.")
     return result
 

@@ -7,7 +7,30 @@ and exported models, run the core on the host and torch's own operations on othe
 from __future__ import annotations
 
 from phasewise.torch.embedding import use
-from phasewise.torch.functional import istft, project_consistent, stft
-from phasewise.torch.nn import ISTFT, STFT, MelSpectrogram, Spectrogram
+from phasewise.torch.functional import (
+    istft,
+    magnitude_projection,
+    mixing_projection,
+    project_consistent,
+    stft,
+)
+from phasewise.torch.inversion import misi, mixing_iterations, sinusoidal_phasors, spectrogram_inversion
+from phasewise.torch.nn import ISTFT, STFT, MelSpectrogram, Spectrogram, UnfoldedInversion
 
-__all__ = ["ISTFT", "STFT", "MelSpectrogram", "Spectrogram", "istft", "project_consistent", "stft", "use"]
+__all__ = [
+    "ISTFT",
+    "STFT",
+    "MelSpectrogram",
+    "Spectrogram",
+    "UnfoldedInversion",
+    "istft",
+    "magnitude_projection",
+    "misi",
+    "mixing_iterations",
+    "mixing_projection",
+    "project_consistent",
+    "sinusoidal_phasors",
+    "spectrogram_inversion",
+    "stft",
+    "use",
+]

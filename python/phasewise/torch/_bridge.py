@@ -101,3 +101,29 @@ def project_consistent(
     memory = empty((*S.shape[:-2], S.shape[-1], S.shape[-2]), S.dtype)
     run(frames_of(window, n_fft, hop, center).plan(REAL_OF[S.dtype]).project, S, length, memory)
     return torch.from_numpy(memory).transpose(-1, -2)
+
+
+def mixing_iterations(
+    mixture: Tensor, magnitudes: Tensor, start: Tensor, weights: Tensor, n_iter: int
+) -> Tensor:
+    """Iterate mixing and magnitudes in the bins of (..., source, freq, frames), from a given phase."""
+    shape = magnitudes.shape
+    X, V, Z, L = (np.swapaxes(host(t), -1, -2) for t in (mixture, magnitudes, start, weights))
+    estimate = empty(V.shape, Z.dtype)
+    Z = flat(Z, 3)
+    run(
+        _core.mixing_iterations,
+        mixture=flat(X, 2),
+        magnitudes=flat(V, 3),
+        weights=flat(L, 3),
+        weighting=_core.Weighting.given,
+        refresh=False,
+        n_iter=n_iter,
+        n_fft=2 * (shape[-2] - 1),
+        estimate=flat(estimate, 3),
+        hop=0,
+        anchor=0.0,
+        start_values=Z,
+        onset_values=Z,
+    )
+    return torch.from_numpy(estimate).transpose(-1, -2)

@@ -11,20 +11,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from phasewise._validate import integer
+from phasewise._validate import integer, number
 from phasewise.errors import ParameterError
 from phasewise.torch import _native
 from phasewise.torch._arguments import (
     check_padding,
     frame_parameters,
     full_window,
+    magnitude_tensor,
     real_signal,
     real_type,
+    same_device,
     spectrum_tensor,
 )
+from phasewise.torch._ops import projections
 from phasewise.torch._ops import transforms as ops
 
-__all__ = ["istft", "project_consistent", "stft"]
+__all__ = ["istft", "magnitude_projection", "mixing_projection", "project_consistent", "stft"]
 
 
 def stft(
@@ -220,6 +223,84 @@ def project_consistent(
     )
     projected: Tensor = ops.project_consistent(spectrum, values, n_fft, hop, bool(center), length)
     return projected
+
+
+def magnitude_projection(input: Tensor, magnitudes: Tensor, *, epsilon: float = 1e-3) -> Tensor:
+    """Give a spectrogram the magnitudes V, with a gradient that stays bounded at silence.
+
+    Parameters
+    ----------
+    input : tensor of shape (..., freq, frames), complex
+        Spectrogram Y; only its phase counts.
+    magnitudes : tensor of the same shape, real
+    epsilon : float > 0
+        Bound of the gradient, see Notes.
+
+    Returns
+    -------
+    tensor like `input`
+        V Y / abs(Y), exactly; the phase of zero is 0. Differentiable any number of times.
+
+    Raises
+    ------
+    ParameterError
+        If shapes, types or devices do not fit.
+
+    Notes
+    -----
+    The phase turns by V / abs(Y) per unit of Y, without bound where Y vanishes. The gradient takes
+    ``V / max(abs(Y), epsilon V)`` instead: it is exact in all bins that hold more than `epsilon` of their
+    magnitude, and never grows by more than ``1 / epsilon``. Where Y is zero it is zero. The level of the
+    signals does not matter.
+    """
+    spectrum = spectrum_tensor("input", input)
+    V = magnitude_tensor("magnitudes", magnitudes)
+    _same_shape("input", spectrum, "magnitudes", V)
+    result: Tensor = projections.magnitude_projection(
+        spectrum, V.to(real_type(spectrum.dtype)), number("epsilon", epsilon, minimum=1e-12)
+    )
+    return result
+
+
+def mixing_projection(input: Tensor, mixture: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Share the mixing error among sources: the nearest spectrograms that sum to the mixture.
+
+    Parameters
+    ----------
+    input : tensor of shape (..., source, freq, frames), complex
+    mixture : tensor of shape (..., freq, frames), complex
+    weights : tensor that broadcasts to the shape of `input`, real, optional
+        Shares of the error; they should sum to 1 over the sources. By default equal.
+
+    Returns
+    -------
+    tensor like `input`
+        Differentiable any number of times.
+
+    Raises
+    ------
+    ParameterError
+        If shapes, types or devices do not fit.
+    """
+    S = spectrum_tensor("input", input, 3)
+    X = spectrum_tensor("mixture", mixture)
+    _same_shape("input without its sources", S[..., 0, :, :], "mixture", X)
+    real = real_type(S.dtype)
+    if weights is None:
+        shares = torch.full((), 1 / S.shape[-3], dtype=real, device=S.device)
+    else:
+        shares = magnitude_tensor("weights", weights, 0).to(real)
+        same_device("input", S, "weights", shares)
+    result: Tensor = projections.mixing_projection(S, X.to(S.dtype), shares.expand(S.shape))
+    return result
+
+
+def _same_shape(first: str, one: Tensor, second: str, other: Tensor) -> None:
+    same_device(first, one, second, other)
+    if one.shape != other.shape:
+        raise ParameterError(
+            f"{first} and {second} must have one shape, got {tuple(one.shape)} and {tuple(other.shape)}."
+        )
 
 
 def consistent_frames(

@@ -6,7 +6,8 @@ every call cost as much again as a short transform.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -26,7 +27,8 @@ def operator(
     core: Callable[..., Any],
     native: Callable[..., Any],
     fake: Callable[..., Any],
-    data: Sequence[int] = (0,),
+    data: Mapping[int, int] = MappingProxyType({0: 0}),
+    results: Sequence[int] | None = (0,),
 ) -> Any:
     """Register an operator, without gradients yet.
 
@@ -42,8 +44,10 @@ def operator(
         Implementation by torch's own operations, for all other devices.
     fake : callable
         Returns empty results with the right shapes and strides.
-    data : sequence of int
-        Places of the arguments whose leading axes are batch axes. All others cannot be mapped over.
+    data : mapping of int to int
+        Places of the arguments with batch axes, and where these axes begin. All others cannot be mapped over.
+    results : sequence of int or None
+        Where the batch axes of the results begin; None: the operator cannot be mapped over.
 
     Returns
     -------
@@ -59,21 +63,22 @@ def operator(
     op = getattr(torch.ops.phasewise, name).default
 
     def mapped(info: Any, in_dims: Sequence[int | None], *arguments: Any) -> Any:
+        if results is None:
+            raise ParameterError(f"{qualified} cannot be mapped over; map the function without its gradient.")
         moved = list(arguments)
         for place, value in enumerate(arguments):
             axis = in_dims[place]
             if place in data and isinstance(value, Tensor):
                 if axis is None:
-                    moved[place] = value.unsqueeze(0).expand(info.batch_size, *value.shape)
-                else:
-                    moved[place] = value.movedim(axis, 0)
+                    value, axis = value.unsqueeze(0).expand(info.batch_size, *value.shape), 0
+                moved[place] = value.movedim(axis, data[place])
             elif axis is not None:
                 raise ParameterError(
                     f"{qualified} cannot be mapped over argument {place} (a window or a parameter): "
                     "pass in_dims=None for it."
                 )
         result = op(*moved)
-        return result, (0,) * len(result) if isinstance(result, tuple) else 0
+        return result, tuple(results) if isinstance(result, tuple) else results[0]
 
     torch.library.register_vmap(qualified, mapped, lib=_library)
     return op

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from phasewise.torch.nn.transforms import ISTFT, STFT, MelSpectrogram, Spectrogram
+from phasewise.torch.nn.unfolded import UnfoldedInversion
 
-__all__ = ["ISTFT", "STFT", "MelSpectrogram", "Spectrogram"]
+__all__ = ["ISTFT", "STFT", "MelSpectrogram", "Spectrogram", "UnfoldedInversion"]

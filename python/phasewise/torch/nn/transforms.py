@@ -17,7 +17,7 @@ from phasewise.torch._arguments import frame_parameters
 from phasewise.torch.functional import istft, stft
 from phasewise.windows import WindowSpec, get_window
 
-__all__ = ["ISTFT", "STFT", "MelSpectrogram", "Spectrogram"]
+__all__ = ["ISTFT", "STFT", "Framed", "MelSpectrogram", "Spectrogram"]
 
 _PAD_MODES = {"torch": "reflect", "librosa": "constant"}
 
@@ -43,7 +43,7 @@ class _Constants(nn.Module):
         return self
 
 
-class _Framed(_Constants):
+class Framed(_Constants):
     """Parameters of a transform, and its window."""
 
     window: Tensor
@@ -71,7 +71,7 @@ class _Framed(_Constants):
         )
 
 
-class STFT(_Framed):
+class STFT(Framed):
     """Short-time Fourier transform as a module.
 
     Parameters
@@ -136,7 +136,7 @@ class STFT(_Framed):
         )
 
 
-class ISTFT(_Framed):
+class ISTFT(Framed):
     """Inverse short-time Fourier transform as a module.
 
     Parameters
