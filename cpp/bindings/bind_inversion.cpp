@@ -20,9 +20,9 @@ void bind_invert(py::module_& m) {
   m.def(
       "invert",
       [](const StftPlan<T>& plan, const Optional<Complex>& mixture, const Array<T>& magnitudes, const Optional<T>& weights,
-         bool refresh_weights, Update update, bool mix_first, bool from_mixture, T alpha, T beta, T gamma, T sigma, T momentum,
-         const std::optional<BregmanRule<T>>& rule, int n_iter, std::size_t length, Array<Complex>& estimate, Optional<Complex>& previous,
-         Optional<Complex>& iterate, Optional<T>& signal, Optional<double>& cost) {
+         std::optional<T> exponent, bool refresh_weights, Update update, bool mix_first, bool from_mixture, bool signals_only, T alpha, T beta,
+         T gamma, T sigma, T momentum, const std::optional<BregmanRule<T>>& rule, int n_iter, std::size_t length, Array<Complex>& estimate,
+         Optional<T>& previous, bool resume, Optional<Complex>& iterate, Optional<T>& signal, Optional<double>& cost) {
         Inversion<T> p;
         p.plan = &plan;
         p.magnitudes = input(magnitudes, "magnitudes", 4);
@@ -40,10 +40,14 @@ void bind_invert(py::module_& m) {
         if (weights) {
           p.weights = input(*weights, "weights", 4);
           check_shape(*weights, {p.batch, p.sources, p.frames, plan.bins()}, "weights");
+          p.sharing = Sharing::given;
+        } else if (exponent) {
+          p.sharing = Sharing::power;
+          p.exponent = *exponent;
         }
         if (previous) {
-          p.previous = output(*previous, "previous", 4);
-          check_shape(*previous, {p.batch, p.sources, p.frames, plan.bins()}, "previous");
+          p.previous = output(*previous, "previous", 3);
+          check_shape(*previous, {p.batch, p.sources, length}, "previous");
         }
         if (iterate) {
           p.iterate = output(*iterate, "iterate", 4);
@@ -62,6 +66,8 @@ void bind_invert(py::module_& m) {
         p.update = update;
         p.mix_first = mix_first;
         p.from_mixture = from_mixture;
+        p.signals_only = signals_only;
+        p.resume = resume;
         p.alpha = alpha;
         p.beta = beta;
         p.gamma = gamma;
@@ -72,11 +78,12 @@ void bind_invert(py::module_& m) {
         const py::gil_scoped_release release;
         invert(p, check_signals);
       },
-      py::arg("plan"), py::kw_only(), py::arg("mixture").noconvert(), py::arg("magnitudes").noconvert(), py::arg("weights").noconvert(),
-      py::arg("refresh_weights") = false, py::arg("update"), py::arg("mix_first") = false, py::arg("from_mixture") = false,
+      py::arg("plan"), py::kw_only(), py::arg("mixture").noconvert(), py::arg("magnitudes").noconvert(), py::arg("weights").noconvert() = py::none(),
+      py::arg("exponent") = py::none(), py::arg("refresh_weights") = false, py::arg("update"), py::arg("mix_first") = false,
+      py::arg("from_mixture") = false, py::arg("signals_only") = false,
       py::arg("alpha") = T(0), py::arg("beta") = T(0), py::arg("gamma") = T(0), py::arg("sigma") = T(0), py::arg("momentum") = T(0),
       py::arg("rule") = py::none(), py::arg("n_iter"), py::arg("length"), py::arg("estimate").noconvert(),
-      py::arg("previous").noconvert() = py::none(), py::arg("iterate").noconvert() = py::none(), py::arg("signal").noconvert() = py::none(),
+      py::arg("previous").noconvert() = py::none(), py::arg("resume") = false, py::arg("iterate").noconvert() = py::none(), py::arg("signal").noconvert() = py::none(),
       py::arg("cost").noconvert() = py::none());
 }
 

@@ -56,8 +56,8 @@ def test_descent_equals_twin(isa, magnitudes, start, beta, d, direction):
     )
     rule = {"beta": beta, "d": d, "direction": direction, "step": 1e-3, "momentum": 0.5}
     options = {"algorithm": "bregman", "n_iter": 3, "init": start, "return_cost": True} | rule | OPTIONS
-    _, cost, state = pw.griffinlim(magnitudes, return_state=True, **options)
-    assert relative_error(state.estimate, expected) < tolerance("griffinlim_iteration", np.float64)
+    y, cost = pw.griffinlim(magnitudes, **options)
+    assert relative_error(y, pw.istft(expected, **OPTIONS)) < tolerance("griffinlim_iteration", np.float64)
     np.testing.assert_allclose(cost, expected_cost, rtol=1e-9)
 
 

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "bregman.hpp"
-#include "partial.hpp"
-#include "phasewise/kernels/inversion_table.hpp"
+#include "rows.hpp"
+#include "sharing.hpp"
 
 namespace {
 
-using phasewise::InversionStep;
 using phasewise::Update;
 
 template <class V, class T>
@@ -27,12 +26,8 @@ PW_INLINE Complex<V> scaled(V s, Complex<V> z) { return {s * z.re, s * z.im}; }
 template <class V>
 PW_INLINE Complex<V> add_scaled(V s, Complex<V> z, Complex<V> y) { return {fma(s, z.re, y.re), fma(s, z.im, y.im)}; }
 
-// Squares below this are zero for the purpose of a phase.
-template <class T>
-inline constexpr T smallest_square = sizeof(T) == 4 ? T(1e-36) : T(1e-290);
-
 template <class V>
-PW_INLINE V modulus(Complex<V> z) { return sqrt(squared(z)); }
+PW_INLINE V modulus(Complex<V> z) { return fast_root(squared(z)); }
 
 // z with the magnitude v; the phase of zero is 0.
 template <class V>
@@ -63,125 +58,131 @@ struct OneSidedSum {
   double value() const { return 2 * static_cast<double>(sum(total)) - edges; }
 };
 
-template <class V>
-PW_INLINE V weight(const InversionStep<typename V::value_type>& s, std::size_t j, std::size_t k, std::size_t count) {
-  using T = typename V::value_type;
-  if (s.weights == nullptr) return V::broadcast(T(1) / static_cast<T>(s.sources));
-  return load_part<V>(s.weights + j * s.row_stride + k, count);
-}
-
-// points: source j at 2 j padded (planar). Refreshes the weights of these bins from the distance to the last mix(.).
-template <class V, class T>
-inline void refresh_weights(const InversionStep<T>& s, const T* points, std::size_t stride, std::size_t k, std::size_t count) {
+// Refreshes the given shares of these bins: proportional to how far the points, point(j), are from the last mix(.).
+template <class V, class T, class Point>
+inline void refresh_weights(const InversionStep<T>& s, const Point& point, std::size_t k, std::size_t count) {
+  const auto moved = [&](std::size_t j) PW_LAMBDA { return modulus(load_planar<V>(s.previous + j * s.previous_stride, s.padded, k) - point(j)); };
   V total = V::zero();
-  for (std::size_t j = 0; j < s.sources; ++j)
-    total = total + modulus(load_planar<V>(s.previous + j * s.previous_stride, s.padded, k) - load_planar<V>(points + j * stride, s.padded, k));
+  for (std::size_t j = 0; j < s.sources; ++j) total = total + moved(j);
   for (std::size_t j = 0; j < s.sources; ++j) {
-    const V moved = modulus(load_planar<V>(s.previous + j * s.previous_stride, s.padded, k) - load_planar<V>(points + j * stride, s.padded, k));
-    const V fresh = select_positive(total, moved / max(total, V::broadcast(smallest_square<T>)), weight<V>(s, j, k, count));
-    T lane[V::lanes];
-    fresh.store(lane);
-    for (std::size_t i = 0; i < count && i < static_cast<std::size_t>(V::lanes); ++i) s.weights[j * s.row_stride + k + i] = lane[i];
+    T* weights = s.weights + j * s.row_stride + k;
+    store_part(select_positive(total, moved(j) / max(total, V::broadcast(smallest_square<T>)), load_part<V>(weights, count)), weights, count);
   }
 }
 
-// The mixing error of points laid out as above; refreshes the weights first when asked to.
-template <class V, class T>
-PW_INLINE Complex<V> mixing_error(const InversionStep<T>& s, const T* points, std::size_t stride, std::size_t k, std::size_t count) {
-  if (s.refresh) refresh_weights<V>(s, points, stride, k, count);
+// X - sum of point(j)
+template <class V, class T, class Point>
+PW_INLINE Complex<V> mixing_error(const InversionStep<T>& s, const Point& point, std::size_t k, std::size_t count) {
   Complex<V> e{V::zero(), V::zero()};
   if (s.mixture == nullptr) return e;
   e = load_interleaved<V>(s.mixture + 2 * k, count);
-  for (std::size_t j = 0; j < s.sources; ++j) e = e - load_planar<V>(points + j * stride, s.padded, k);
+  for (std::size_t j = 0; j < s.sources; ++j) e = e - point(j);
   return e;
 }
-template <class V, class T>
-PW_INLINE void remember(const InversionStep<T>& s, std::size_t j, std::size_t k, Complex<V> mixed) {
-  if (s.previous != nullptr) store_planar(mixed, s.previous + j * s.previous_stride, s.padded, k);
+
+// Asks for what the next frame needs of these bins. In one go, it would wait for memory; here the arithmetic covers it.
+template <Update U, class V, class T>
+PW_INLINE void fetch_next(const InversionStep<T>& s, std::size_t k) {
+  const std::size_t next = k + s.bins;
+  const auto fetch_complex = [](const T* p) PW_LAMBDA {
+    prefetch(p);
+    prefetch(p + V::lanes);
+  };
+  if (s.mixture != nullptr) fetch_complex(s.mixture + 2 * next);
+  for (std::size_t j = 0; j < s.sources; ++j) {
+    prefetch(s.magnitudes + j * s.row_stride + next);
+    if (s.sharing == Sharing::given) prefetch(s.weights + j * s.row_stride + next);
+    if constexpr (phasewise::refers_to_estimate(U)) fetch_complex(s.spectra + 2 * (j * s.row_stride + next));
+    if (k < s.arriving) prefetch(s.samples + j * s.sample_stride + k);
+  }
 }
 
 template <Update U, class T>
 double run_step(const InversionStep<T>& s) {
   using V = Vec<T, native_lanes<T>>;
   OneSidedSum<V> cost;
-  const std::size_t stride = 2 * s.padded;
-  const V sigma = V::broadcast(s.sigma), one = V::broadcast(T(1)), two = V::broadcast(T(2));
+  const V sigma = V::broadcast(s.sigma), one = V::broadcast(T(1)), two = V::broadcast(T(2)), equal = one / V::broadcast(static_cast<T>(s.sources));
   for (std::size_t k = 0; k < s.bins; k += V::lanes) {
     const std::size_t count = s.bins - k;
+    fetch_next<U, V>(s, k);
     const auto magnitude = [&](std::size_t j) PW_LAMBDA { return load_part<V>(s.magnitudes + j * s.row_stride + k, count); };
-    const auto state = [&](std::size_t j) PW_LAMBDA { return load_planar<V>(s.state + j * s.state_stride, s.padded, k); };
-    const auto projected = [&](std::size_t j) PW_LAMBDA { return load_planar<V>(s.projected + j * stride, s.padded, k); };
-    const auto put_state = [&](std::size_t j, Complex<V> z) PW_LAMBDA { store_planar(z, s.state + j * s.state_stride, s.padded, k); };
-    const auto put_point = [&](std::size_t j, Complex<V> z) PW_LAMBDA { store_planar(z, s.projected + j * stride, s.padded, k); };
+    const auto point = [&](std::size_t j) PW_LAMBDA { return load_planar<V>(s.points + 2 * j * s.padded, s.padded, k); };
+    const auto put_point = [&](std::size_t j, Complex<V> z) PW_LAMBDA { store_planar(z, s.points + 2 * j * s.padded, s.padded, k); };
+    const auto estimate = [&](std::size_t j) PW_LAMBDA { return load_interleaved<V>(s.spectra + 2 * (j * s.row_stride + k), count); };
+    const auto put = [&](std::size_t j, Complex<V> z) PW_LAMBDA {
+      put_point(j, z);
+      if (s.spectra != nullptr) store_interleaved(z, s.spectra + 2 * (j * s.row_stride + k), count);
+    };
     const auto add_square = [&](V x) PW_LAMBDA { cost.add(x * x, k, s); };
+    // Mixes point(j) with the given error.
+    const auto put_mixed = [&](Complex<V> e) PW_LAMBDA {
+      if (s.refresh) refresh_weights<V>(s, point, k, count);
+      const Shares<V, T> share(s, equal, k, count);
+      for (std::size_t j = 0; j < s.sources; ++j) {
+        const Complex<V> mixed = s.mixture == nullptr ? point(j) : add_scaled(share(j), e, point(j));
+        if (s.previous != nullptr) store_planar(mixed, s.previous + j * s.previous_stride, s.padded, k);
+        put(j, mixed);
+      }
+    };
 
     if constexpr (U == Update::griffin_lim) {
       for (std::size_t j = 0; j < s.sources; ++j) {
-        const Complex<V> g = projected(j);
-        add_square(modulus(g) - magnitude(j));
-        if (s.evaluate) continue;
-        Complex<V> y = g;
-        if (s.previous != nullptr) {
-          y = add_scaled(V::broadcast(-s.momentum), load_planar<V>(s.previous + j * s.previous_stride, s.padded, k), g);
-          remember(s, j, k, g);
-        }
-        put_state(j, with_magnitude(y, magnitude(j)));
+        const V v = magnitude(j);
+        if (s.costs) add_square(modulus(s.consistent == nullptr ? point(j) : load_planar<V>(s.consistent + 2 * j * s.padded, s.padded, k)) - v);
+        if (!s.evaluate) put(j, with_magnitude(point(j), v));
       }
     } else if constexpr (U == Update::misi) {
+      Complex<V> e = s.mixture == nullptr ? Complex<V>{V::zero(), V::zero()} : load_interleaved<V>(s.mixture + 2 * k, count);
       for (std::size_t j = 0; j < s.sources; ++j) {
-        const Complex<V> g = projected(j);
+        const Complex<V> g = point(j);
         const V v = magnitude(j);
-        add_square(modulus(g) - v);
+        if (s.costs) add_square(modulus(g) - v);
         if (s.evaluate) continue;
         const Complex<V> y = with_magnitude(g, v);
-        s.mix_last ? put_point(j, y) : put_state(j, y);
+        e = e - y;
+        s.mix_last ? put_point(j, y) : put(j, y);
       }
-      if (s.evaluate || !s.mix_last) continue;
-      const Complex<V> e = mixing_error<V>(s, s.projected, stride, k, count);
-      for (std::size_t j = 0; j < s.sources; ++j) {
-        const Complex<V> mixed = add_scaled(weight<V>(s, j, k, count), e, projected(j));
-        remember(s, j, k, mixed);
-        put_state(j, mixed);
-      }
+      if (!s.evaluate && s.mix_last) put_mixed(e);
     } else if constexpr (U == Update::mix_incons || U == Update::mix_incons_hard_mag) {
-      Complex<V> error = load_interleaved<V>(s.mixture + 2 * k, count);
-      for (std::size_t j = 0; j < s.sources; ++j) {
-        error = error - state(j);
-        cost.add(sigma * squared(state(j) - projected(j)), k, s);
+      const Complex<V> e = mixing_error<V>(s, estimate, k, count);
+      if (s.costs) {
+        for (std::size_t j = 0; j < s.sources; ++j) cost.add(sigma * squared(estimate(j) - point(j)), k, s);
+        cost.add(squared(e), k, s);
       }
-      cost.add(squared(error), k, s);
       if (s.evaluate) continue;
-      const Complex<V> e = mixing_error<V>(s, s.state, s.state_stride, k, count);
+      if (s.refresh) refresh_weights<V>(s, estimate, k, count);
+      const Shares<V, T> share(s, equal, k, count);
       for (std::size_t j = 0; j < s.sources; ++j) {
-        const V w = weight<V>(s, j, k, count), pull = sigma * w;
-        const Complex<V> mixed = add_scaled(w, e, state(j));
-        remember(s, j, k, mixed);
-        const Complex<V> y = add_scaled(pull, projected(j), mixed);
-        put_state(j, U == Update::mix_incons ? scaled(one / (one + pull), y) : with_magnitude(y, magnitude(j)));
+        const V w = share(j), pull = sigma * w;
+        const Complex<V> mixed = add_scaled(w, e, estimate(j));
+        if (s.previous != nullptr) store_planar(mixed, s.previous + j * s.previous_stride, s.padded, k);
+        const Complex<V> y = add_scaled(pull, point(j), mixed);
+        put(j, U == Update::mix_incons ? scaled(one / (one + pull), y) : with_magnitude(y, magnitude(j)));
       }
-    } else if constexpr (U == Update::incons_hard_mix || U == Update::mag_incons_hard_mix) {
+    } else if constexpr (U == Update::incons_hard_mix) {
+      if (s.costs)
+        for (std::size_t j = 0; j < s.sources; ++j) cost.add(squared(estimate(j) - point(j)), k, s);
+      if (!s.evaluate) put_mixed(mixing_error<V>(s, point, k, count));
+    } else if constexpr (U == Update::mag_incons_hard_mix) {
+      Complex<V> e = s.mixture == nullptr ? Complex<V>{V::zero(), V::zero()} : load_interleaved<V>(s.mixture + 2 * k, count);
+      const V share = one / (one + sigma);
       for (std::size_t j = 0; j < s.sources; ++j) {
-        const V distance = squared(state(j) - projected(j));
-        if constexpr (U == Update::incons_hard_mix) {
-          cost.add(distance, k, s);
-        } else {
-          cost.add(sigma * distance, k, s);
-          add_square(modulus(state(j)) - magnitude(j));
-          if (!s.evaluate)
-            put_point(j, scaled(one / (one + sigma), add_scaled(sigma, projected(j), with_magnitude(state(j), magnitude(j)))));
+        const Complex<V> z = estimate(j), g = point(j);
+        const V v = magnitude(j);
+        if (s.costs) {
+          cost.add(sigma * squared(z - g), k, s);
+          add_square(modulus(z) - v);
         }
+        if (s.evaluate) continue;
+        const Complex<V> y = scaled(share, add_scaled(sigma, g, with_magnitude(z, v)));
+        e = e - y;
+        put_point(j, y);
       }
-      if (s.evaluate) continue;
-      const Complex<V> e = mixing_error<V>(s, s.projected, stride, k, count);
-      for (std::size_t j = 0; j < s.sources; ++j) {
-        const Complex<V> mixed = add_scaled(weight<V>(s, j, k, count), e, projected(j));
-        remember(s, j, k, mixed);
-        put_state(j, mixed);
-      }
+      if (!s.evaluate) put_mixed(e);
     } else if constexpr (U == Update::bregman) {
       const Divergence<V, T> divergence(s.rule);
       for (std::size_t j = 0; j < s.sources; ++j) {
-        const Complex<V> g = projected(j);
+        const Complex<V> g = point(j);
         const V modulus_g = modulus(g), y = divergence.regular(modulus_g), v = divergence.regular(magnitude(j));
         if (s.costs) cost.add(divergence.value(y, v), k, s);
         if (s.evaluate) continue;
@@ -189,40 +190,30 @@ double run_step(const InversionStep<T>& s) {
         const V share = s.rule.floor > T(0) ? modulus_g / y : one;
         put_point(j, with_magnitude(g, modulus_g + (divergence.descended(y, v, share) - y)));
       }
-      if (s.evaluate) continue;
-      const Complex<V> e = mixing_error<V>(s, s.projected, stride, k, count);
-      for (std::size_t j = 0; j < s.sources; ++j) {
-        const Complex<V> point = s.mixture == nullptr ? projected(j) : add_scaled(weight<V>(s, j, k, count), e, projected(j));
-        Complex<V> moved = point;
-        if (s.previous != nullptr) {
-          moved = add_scaled(V::broadcast(s.momentum), point - load_planar<V>(s.previous + j * s.previous_stride, s.padded, k), point);
-          remember(s, j, k, point);
-        }
-        put_state(j, moved);
-      }
+      if (!s.evaluate) put_mixed(mixing_error<V>(s, point, k, count));
     } else {
       const Divergence<V, T> divergence(s.rule);
-      const Complex<V> e = mixing_error<V>(s, s.projected, stride, k, count);
+      const Complex<V> e = mixing_error<V>(s, point, k, count);
+      if (s.refresh) refresh_weights<V>(s, point, k, count);
+      const Shares<V, T> share(s, equal, k, count);
       const V alpha = V::broadcast(s.alpha), beta = V::broadcast(s.beta), gamma = V::broadcast(s.gamma);
       for (std::size_t j = 0; j < s.sources; ++j) {
-        const Complex<V> g = projected(j);
-        const Complex<V> b = s.mixture == nullptr ? g : add_scaled(weight<V>(s, j, k, count), e, g);
+        const Complex<V> g = point(j), b = s.mixture == nullptr ? g : add_scaled(share(j), e, g);
         const V v = magnitude(j);
-        if constexpr (U == Update::reflection) {
-          add_square(modulus(b) - v);
-        } else if (s.costs) {
-          cost.add(divergence.value(divergence.regular(modulus(b)), divergence.regular(v)), k, s);
+        if (s.costs) {
+          if constexpr (U == Update::reflection) add_square(modulus(b) - v);
+          else cost.add(divergence.value(divergence.regular(modulus(b)), divergence.regular(v)), k, s);
         }
-        remember(s, j, k, b);
+        if (s.previous != nullptr) store_planar(b, s.previous + j * s.previous_stride, s.padded, k);
         if (s.evaluate) {
-          put_state(j, b);
+          put(j, b);
           continue;
         }
-        const Complex<V> point = state(j), reflected{fms(two, b.re, point.re), fms(two, b.im, point.im)};
+        const Complex<V> z = estimate(j), reflected{fms(two, b.re, z.re), fms(two, b.im, z.im)};
         V target = v;
         if constexpr (U == Update::bregman_reflection) target = divergence.proximal(modulus(reflected), divergence.regular(v));
-        const Complex<V> moved = add_scaled(beta, with_magnitude(reflected, target), scaled(alpha, point));
-        put_state(j, add_scaled(gamma, b, moved));
+        const Complex<V> moved = add_scaled(beta, with_magnitude(reflected, target), scaled(alpha, z));
+        put(j, add_scaled(gamma, b, moved));
       }
     }
   }
@@ -248,14 +239,17 @@ double step(const InversionStep<T>& s) {
 template <class T>
 void mix(const InversionStep<T>& s) {
   using V = Vec<T, native_lanes<T>>;
+  const V equal = V::broadcast(T(1) / static_cast<T>(s.sources));
   for (std::size_t k = 0; k < s.bins; k += V::lanes) {
     const std::size_t count = s.bins - k;
-    const Complex<V> e = mixing_error<V>(s, s.state, s.state_stride, k, count);
+    const auto point = [&](std::size_t j) PW_LAMBDA { return load_planar<V>(s.points + 2 * j * s.padded, s.padded, k); };
+    const Complex<V> e = mixing_error<V>(s, point, k, count);
+    if (s.refresh) refresh_weights<V>(s, point, k, count);
+    const Shares<V, T> share(s, equal, k, count);
     for (std::size_t j = 0; j < s.sources; ++j) {
-      T* row = s.state + j * s.state_stride;
-      const Complex<V> mixed = add_scaled(weight<V>(s, j, k, count), e, load_planar<V>(row, s.padded, k));
-      remember(s, j, k, mixed);
-      store_planar(mixed, row, s.padded, k);
+      const Complex<V> mixed = add_scaled(share(j), e, point(j));
+      if (s.previous != nullptr) store_planar(mixed, s.previous + j * s.previous_stride, s.padded, k);
+      store_planar(mixed, s.points + 2 * j * s.padded, s.padded, k);
     }
   }
 }
@@ -266,31 +260,41 @@ void take_mixture_phase(const InversionStep<T>& s) {
   for (std::size_t k = 0; k < s.padded; k += V::lanes) {
     const std::size_t count = k < s.bins ? s.bins - k : 0;
     const Complex<V> u = with_magnitude(load_interleaved<V>(s.mixture + 2 * k, count), V::broadcast(T(1)));
-    for (std::size_t j = 0; j < s.sources; ++j)
-      store_planar(scaled(load_part<V>(s.magnitudes + j * s.row_stride + k, count), u), s.state + j * s.state_stride, s.padded, k);
+    for (std::size_t j = 0; j < s.sources; ++j) {
+      const Complex<V> z = scaled(load_part<V>(s.magnitudes + j * s.row_stride + k, count), u);
+      store_planar(z, s.points + 2 * j * s.padded, s.padded, k);
+      if (s.spectra != nullptr) store_interleaved(z, s.spectra + 2 * (j * s.row_stride + k), count);
+    }
   }
+}
+
+template <class T>
+void extrapolate(const T* fresh, const T* last, std::size_t n, T fresh_share, T last_share, T* out, T* kept) {
+  for_each_lane<T>(n, [&](auto lanes, std::size_t i) PW_LAMBDA {
+    using V = decltype(lanes);
+    const V x = V::load(fresh + i), scaled = V::broadcast(fresh_share) * x;
+    const V y = last_share == T(0) ? scaled : fma(V::broadcast(last_share), V::load(last + i), scaled);
+    if (kept != nullptr) x.store(kept + i);
+    y.store(out + i);
+  });
 }
 
 template <class T>
 void to_planar(const T* interleaved, std::size_t bins, std::size_t padded, T* planar) {
-  for (std::size_t k = 0; k < bins; ++k) {
-    planar[k] = interleaved[2 * k];
-    planar[padded + k] = interleaved[2 * k + 1];
-  }
-  for (std::size_t k = bins; k < padded; ++k) planar[k] = planar[padded + k] = T(0);
+  using V = Vec<T, native_lanes<T>>;
+  for (std::size_t k = 0; k < padded; k += V::lanes)
+    store_planar(load_interleaved<V>(interleaved + 2 * k, k < bins ? bins - k : 0), planar, padded, k);
 }
 
 template <class T>
 void to_interleaved(const T* planar, std::size_t bins, std::size_t padded, T* interleaved) {
-  for (std::size_t k = 0; k < bins; ++k) {
-    interleaved[2 * k] = planar[k];
-    interleaved[2 * k + 1] = planar[padded + k];
-  }
+  using V = Vec<T, native_lanes<T>>;
+  for (std::size_t k = 0; k < bins; k += V::lanes) store_interleaved(load_planar<V>(planar, padded, k), interleaved + 2 * k, bins - k);
 }
 
 template <class T>
 constexpr phasewise::InversionKernels<T> inversion_kernels() {
-  return {step<T>, mix<T>, take_mixture_phase<T>, to_planar<T>, to_interleaved<T>};
+  return {step<T>, mix<T>, take_mixture_phase<T>, extrapolate<T>, to_planar<T>, to_interleaved<T>};
 }
 
 }  // namespace

@@ -39,8 +39,8 @@ class GriffinLimState:
     estimate : array of shape (..., freq, frames), complex
         The point from which the next iteration starts. Not the transform of the returned signal for "admm",
         "rrr", "raar" and "bregman_admm", whose iterations move another point than their result.
-    previous : array of shape (..., freq, frames), complex, optional
-        The point that momentum remembers.
+    previous : array of shape (..., samples), real, optional
+        The signal that momentum remembers.
     """
 
     algorithm: str
@@ -87,7 +87,11 @@ def start(
 
 @dataclass
 class Iterations:
-    """Iterations of one algorithm on a batch; every array is (batch, 1, frames, freq)."""
+    """Iterations of one algorithm on a batch.
+
+    Magnitudes and estimates are (batch, 1, frames, freq); ``previous`` is (batch, 1, samples), of use only if
+    ``resume``.
+    """
 
     plan: Any
     update: str
@@ -97,6 +101,7 @@ class Iterations:
     magnitudes: NDArray[Any]
     estimate: NDArray[Any]
     previous: NDArray[Any] | None
+    resume: bool
     keep: bool  # whether the state is wanted
 
     def run(self, n_iter: int, return_cost: bool) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
@@ -135,6 +140,7 @@ class Iterations:
             self.estimate[active] = part.estimate
             if self.previous is not None:
                 self.previous[active] = part.previous
+                self.resume = True
             done += steps
             if done >= n_iter:
                 break
@@ -144,23 +150,20 @@ class Iterations:
         return signal, cost
 
     def _run(self, part: Any, n_iter: int, signal: Any, cost: Any, options: dict[str, Any]) -> None:
-        estimate = self.estimate[part]
-        iterate = np.empty_like(estimate) if self.keep and "reflection" in self.update else None
         _core.invert(
             self.plan,
             mixture=None,
             magnitudes=self.magnitudes[part],
-            weights=None,
             update=update_named(self.update),
             n_iter=n_iter,
             length=self.samples,
-            estimate=estimate,
+            estimate=self.estimate[part],
+            # Reflections leave in it the point that they go on from.
+            signals_only="reflection" in self.update or not self.keep,
             previous=None if self.previous is None else self.previous[part],
-            iterate=iterate,
+            resume=self.resume,
             signal=signal[part][:, None],
             cost=None if cost is None else cost[part],
             **self.parameters,
             **options,
         )
-        if iterate is not None:
-            estimate[...] = iterate

@@ -121,7 +121,6 @@ def bregman_misi(
             problem.framing.plan(problem.real),
             mixture=X[one],
             magnitudes=V[one],
-            weights=None,
             update=update_named("bregman"),
             rule=divergence.rule(V[item], step),
             n_iter=n_iter,

@@ -124,9 +124,10 @@ def griffinlim(
 
     Notes
     -----
-    Cost: two transforms of every frame per iteration, and one complex array of the size of `S` (two with
-    momentum). The divergences cost as much again, "bregman_admm" several times that where its proximal point
-    has no formula. The result does not depend on the number of threads. Ctrl-C stops between iterations.
+    Cost: two transforms of every frame per iteration, and a third for the cost of "fgla". The divergences
+    cost as much again, "bregman_admm" several times that where its proximal point has no formula. Memory:
+    that of the start, a complex array of the size of `S`, and with momentum a second signal. The result does
+    not depend on the number of threads. Ctrl-C stops between iterations.
 
     References
     ----------
@@ -140,7 +141,7 @@ def griffinlim(
     """
     given = np.asarray(S)
     S = complex_array("S", S) if np.iscomplexobj(given) else magnitudes("S", S)
-    V = np.abs(S)
+    V = np.abs(S) if np.iscomplexobj(S) else S
     if dtype is not None:
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ParameterError(f"dtype must be float32 or float64, got {np.dtype(dtype)}.")
@@ -158,18 +159,15 @@ def griffinlim(
     parameters, rule = _options(algorithm, momentum, alpha, relaxation, beta, d, direction, step)
     cplx = np.result_type(V.dtype, np.complex64)
     if isinstance(init, GriffinLimState):
-        begin, before = _resumed(init, algorithm, V, cplx)
+        begin, before = _resumed(init, algorithm, V, samples)
     else:
         begin, before = start(S, V, init, frames_of, rng, random_state, cplx), None
     estimate = frame_major(begin, 2, cplx)[:, None]
     previous = None
-    if parameters.get("momentum"):
-        if before is not None:
-            previous = frame_major(before, 2, cplx)[:, None]
-        elif entry.update == "bregman":
-            previous = estimate.copy()
-        elif return_state or tol > 0:
-            previous = np.zeros_like(estimate)
+    if before is not None:
+        previous = before.reshape(-1, 1, samples)
+    elif parameters.get("momentum") and (return_state or tol > 0):
+        previous = np.zeros((len(estimate), 1, samples), V.dtype)
     iterations = Iterations(
         frames_of.plan(V.dtype),
         entry.update,
@@ -179,6 +177,7 @@ def griffinlim(
         frame_major(V, 2, V.dtype)[:, None],
         estimate,
         previous,
+        before is not None,
         return_state,
     )
     early = number("tol", tol, minimum=0.0) > 0
@@ -187,7 +186,10 @@ def griffinlim(
     if return_cost:
         results.append(np.asarray(cost).reshape(*V.shape[:-2], n_iter))
     if return_state:
-        kept = None if previous is None else bins_first(previous, V.shape)
+        # Without an iteration there is nothing to remember.
+        kept = None
+        if previous is not None and (n_iter > 0 or before is not None):
+            kept = previous.reshape(*V.shape[:-2], samples)
         results.append(GriffinLimState(algorithm, bins_first(estimate, V.shape), kept))
     return results[0] if len(results) == 1 else tuple(results)
 
@@ -245,18 +247,23 @@ def _momentum(momentum: float | None, alpha: float | None) -> float:
 
 
 def _resumed(
-    state: GriffinLimState, algorithm: str, V: NDArray[Any], dtype: Any
+    state: GriffinLimState, algorithm: str, V: NDArray[Any], samples: int
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if state.algorithm != algorithm:
         raise ParameterError(
             f"init is a state of algorithm={state.algorithm!r}, not of {algorithm!r}; pass "
             "init=state.estimate to start another algorithm there."
         )
+    dtype, signals = np.result_type(V.dtype, np.complex64), (*V.shape[:-2], samples)
     if state.estimate.shape != V.shape or state.estimate.dtype != dtype:
         raise ParameterError(
             f"init must be a state of magnitudes like S, {dtype} {V.shape}; got {state.estimate.dtype} "
             f"{state.estimate.shape}."
         )
+    if state.previous is not None and (state.previous.shape != signals or state.previous.dtype != V.dtype):
+        raise ParameterError(
+            f"init must be a state of signals of {samples} samples, {V.dtype} {signals}; got "
+            f"{state.previous.dtype} {state.previous.shape}. Pass the same length as before."
+        )
     # The iterations work in place: the state may be used again.
-    before = None if state.previous is None else state.previous.copy()
-    return state.estimate.copy(), before
+    return state.estimate.copy(), None if state.previous is None else state.previous.copy()

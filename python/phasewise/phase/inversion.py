@@ -39,7 +39,7 @@ from phasewise.phase._problem import (
 from phasewise.phase._stopping import run_until
 from phasewise.phase.agreement import blend_with_prior, feasible_magnitudes
 from phasewise.phase.registry import mixture_algorithm
-from phasewise.phase.weights import mixing_shares
+from phasewise.phase.weights import core_weights, mixing_shares
 from phasewise.windows import WindowSpec
 
 __all__ = ["misi", "spectrogram_inversion"]
@@ -126,9 +126,10 @@ def spectrogram_inversion(
 
     Notes
     -----
-    One iteration costs two transforms of every frame of every source and a bin-wise update fused with them;
-    memory is three times that of the estimate. The result does not depend on the number of threads, nor on
-    the batch.
+    One iteration costs two transforms of every frame of every source and a bin-wise update fused with them.
+    Memory beyond the estimate: the signals of the sources, and for "auto" its magnitudes too; for "MISI"
+    nothing, unless it returns its costs or frames overlap by less than half. The result does not depend on
+    the number of threads, nor on the batch.
 
     ``algo="auto"`` tells good magnitudes from bad ones by how they fit the mixture, in each item of the batch
     for itself. (1) Magnitudes that cannot sum to the mixture are moved to the nearest that can
@@ -285,7 +286,6 @@ class _Problem:
 
         kind = entry.weights if weights is None else weights
         V = feasible_magnitudes(self.X, self.V) if entry.name == "auto" else self.V
-        shares = mixing_shares(V, kind)
         refresh = isinstance(kind, str) and kind == "refreshed"
         estimate = frame_major(start, 3, self.complex)
         cost = np.empty((estimate.shape[0], n_iter)) if return_cost or tol > 0 else None
@@ -295,9 +295,11 @@ class _Problem:
         arrays: dict[str, Any] = {
             "mixture": frame_major(self.X, 2, self.complex),
             "magnitudes": frame_major(V, 3, self.real),
-            "weights": None if shares is None else frame_major(shares, 3, self.real),
         }
+        weighting = core_weights(V, kind)
+        arrays["weights"] = weighting["weights"]
         options: dict[str, Any] = parameters | {
+            "exponent": weighting["exponent"],
             "refresh_weights": refresh,
             "update": update_named(entry.update),
             "mix_first": mix_first,
