@@ -77,6 +77,18 @@ def test_the_wiener_filter_is_that_of_the_whole_file():
         assert np.abs(got[name][:, refiner.latency :] - offline[name]).max() < 2e-6
 
 
+def test_the_anisotropic_filter_is_that_of_the_whole_file():
+    mixture, stems = song(5000)
+    refiner = small("anisotropic", channels=2, kappa=2.0)
+    got = refined(refiner, mixture, stems, [777])
+    X = pw.stft(mixture, n_fft=128, hop_length=32)
+    V = abs(pw.stft(np.stack(list(stems.values()), axis=1), n_fft=128, hop_length=32))
+    expected = pw.istft(pw.anisotropic_wiener(X, V, kappa=2.0, hop_length=32), hop_length=32, length=5000)
+    for j, name in enumerate(STEMS):
+        late = got[name][:, refiner.latency :]
+        assert np.linalg.norm(late - expected[:, j]) < 1e-2 * np.linalg.norm(expected[:, j])
+
+
 @pytest.mark.parametrize("algo", pw.ONLINE_METHODS)
 def test_an_impulse_is_as_late_as_declared(algo):
     refiner = small(algo, channels=1)

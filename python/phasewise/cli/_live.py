@@ -28,7 +28,12 @@ def separate_stream(args: argparse.Namespace) -> int:
             "stems to files with -o."
         )
     separator = StreamingSeparator(
-        args.model, phase=args.phase, channels=args.channels, lookahead=args.lookahead, n_iter=args.n_iter
+        args.model,
+        phase=args.phase,
+        channels=args.channels,
+        lookahead=args.lookahead,
+        n_iter=args.n_iter,
+        kappa=args.kappa,
     )
     if args.rate != separator.sample_rate:
         raise ParameterError(

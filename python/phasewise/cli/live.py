@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     method.add_argument("--phase", default="wiener", metavar="METHOD", help="online phase recovery (wiener)")
     method.add_argument("--lookahead", type=int, metavar="K", help="frames that it waits for")
     method.add_argument("--n-iter", type=int, metavar="N", help="its iterations")
+    method.add_argument("--kappa", type=float, metavar="K", help="its trust in the sinusoidal model")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,15 +7,20 @@ from typing import Any
 
 from phasewise._validate import choice
 from phasewise.errors import ParameterError
+from phasewise.filters.online import OnlineAnisotropicWiener
 from phasewise.phase.online._stage import MixtureStage
+from phasewise.phase.online.unwrapping import OnlinePUIter
 from phasewise.phase.online.wiener import OnlineWiener
 
 __all__ = ["ONLINE_METHODS", "make_stage", "method_name"]
 
-# Name -> class, and the options that it takes.
+# Name -> what makes the stage, and the options that it takes.
 _STAGES: dict[str, tuple[Callable[..., MixtureStage], tuple[str, ...]]] = {
     "wiener": (OnlineWiener, ("power",)),
+    "anisotropic": (OnlineAnisotropicWiener, ("kappa",)),
+    "PU-Iter": (OnlinePUIter, ("n_iter",)),
 }
+#: Names of the methods of `StreamingSeparator`, `StreamingRefiner` and ``phasewise live``.
 ONLINE_METHODS = tuple(_STAGES)
 
 
