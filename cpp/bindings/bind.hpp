@@ -15,6 +15,7 @@ void bind_memory(pybind11::module_& m);
 void bind_multichannel(pybind11::module_& m);
 void bind_nmf(pybind11::module_& m);
 void bind_phase(pybind11::module_& m);
+void bind_phase_model(pybind11::module_& m);
 void bind_stft(pybind11::module_& m);
 void bind_streaming(pybind11::module_& m);
 

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   phasewise::bindings::bind_phase(m);
   phasewise::bindings::bind_filters(m);
   phasewise::bindings::bind_multichannel(m);
+  phasewise::bindings::bind_phase_model(m);
   phasewise::bindings::bind_integration(m);
   phasewise::bindings::bind_frame_stage(m);
   phasewise::bindings::bind_nmf(m);

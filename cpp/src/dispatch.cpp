@@ -17,6 +17,8 @@
   extern const FilterKernels<double> filter_f64;      \
   extern const MultichannelKernels<float> multichannel_f32;   \
   extern const MultichannelKernels<double> multichannel_f64;  \
+  extern const PhaseModelKernels<float> phase_model_f32;      \
+  extern const PhaseModelKernels<double> phase_model_f64;     \
   extern const PhaseKernels<float> phase_f32;         \
   extern const PhaseKernels<double> phase_f64;        \
   }
@@ -66,6 +68,8 @@ PW_TABLE(TransformKernels, transform_kernels, float, transform_f32)
 PW_TABLE(TransformKernels, transform_kernels, double, transform_f64)
 PW_TABLE(InversionKernels, inversion_kernels, float, inversion_f32)
 PW_TABLE(InversionKernels, inversion_kernels, double, inversion_f64)
+PW_TABLE(PhaseModelKernels, phase_model_kernels, float, phase_model_f32)
+PW_TABLE(PhaseModelKernels, phase_model_kernels, double, phase_model_f64)
 PW_TABLE(PhaseKernels, phase_kernels, float, phase_f32)
 PW_TABLE(PhaseKernels, phase_kernels, double, phase_f64)
 PW_TABLE(FilterKernels, filter_kernels, float, filter_f32)

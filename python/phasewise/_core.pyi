@@ -595,6 +595,42 @@ def pghi(
     estimate: NDArray[numpy.complex128],
 ) -> None: ...
 @overload
+def phase_model(
+    *,
+    mixture: NDArray[numpy.complex64],
+    levels: NDArray[numpy.float32],
+    phasors: NDArray[numpy.complex64],
+    turns: NDArray[numpy.complex64],
+    coupling: float,
+    concentrations: NDArray[numpy.float64] | None = None,
+    posterior: bool = False,
+    free_levels: bool = False,
+    w: NDArray[numpy.float32] | None = None,
+    h: NDArray[numpy.float32] | None = None,
+    update_w: bool = False,
+    n_iter: int,
+    estimate: NDArray[numpy.complex64],
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+@overload
+def phase_model(
+    *,
+    mixture: NDArray[numpy.complex128],
+    levels: NDArray[numpy.float64],
+    phasors: NDArray[numpy.complex128],
+    turns: NDArray[numpy.complex128],
+    coupling: float,
+    concentrations: NDArray[numpy.float64] | None = None,
+    posterior: bool = False,
+    free_levels: bool = False,
+    w: NDArray[numpy.float64] | None = None,
+    h: NDArray[numpy.float64] | None = None,
+    update_w: bool = False,
+    n_iter: int,
+    estimate: NDArray[numpy.complex128],
+    cost: NDArray[numpy.float64] | None = None,
+) -> None: ...
+@overload
 def polar(
     *, magnitudes: NDArray[numpy.float32], cycles: NDArray[numpy.float64], estimate: NDArray[numpy.complex64]
 ) -> None: ...

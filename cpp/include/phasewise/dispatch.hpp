@@ -8,6 +8,7 @@
 #include "phasewise/kernels/inversion_table.hpp"
 #include "phasewise/kernels/multichannel_table.hpp"
 #include "phasewise/kernels/nmf_table.hpp"
+#include "phasewise/kernels/phase_model_table.hpp"
 #include "phasewise/kernels/phase_table.hpp"
 #include "phasewise/kernels/transform_table.hpp"
 
@@ -21,6 +22,9 @@ const InversionKernels<T>& inversion_kernels(Isa isa);
 
 template <class T>
 const PhaseKernels<T>& phase_kernels(Isa isa);
+
+template <class T>
+const PhaseModelKernels<T>& phase_model_kernels(Isa isa);
 
 template <class T>
 const FilterKernels<T>& filter_kernels(Isa isa);
