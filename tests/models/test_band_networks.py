@@ -65,7 +65,12 @@ def test_published_parameter_counts(scheme, small, large, optimised, magnitudes,
 def test_parameters_of_four_stems_at_once():
     with torch.device("meta"):
         network = BSRNN(
-            stems="abcd", scheme="joint", features=128, repeats=12, exchange=True, attention=(2, 16)
+            stems=("a", "b", "c", "d"),
+            scheme="joint",
+            features=128,
+            repeats=12,
+            exchange=True,
+            attention=(2, 16),
         )
     assert millions(network) == pytest.approx(108.7, abs=0.05)
 

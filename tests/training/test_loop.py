@@ -28,15 +28,22 @@ def configuration(songs, network="MagBS", **changes):
         "BSRNN": {**SMALL, "stems": ["vocals"]},
         "OpenUnmix": {"stems": ["vocals"], "hidden": 8, "bandwidth": 3000.0},
         "PhaseCRNN": {"channels": 4, "features": 6, "scheme": "vocals"},
+        "Demixer": {
+            "magnitude": {"network": "MagBS", "config": {**SMALL, **TRANSFORM, "stems": ["bass", "vocals"]}},
+            "algorithm": "RAAR",
+            "iterations": 2,
+            "unfolded": True,
+            "rest": "rest",
+        },
     }[network]
     values = {
         "network": network,
-        "model": {**model, **TRANSFORM},
+        "model": model if network == "Demixer" else {**model, **TRANSFORM},
         "data": {"root": str(songs), "seconds": 0.3, "examples": 8, "valid_seconds": 0.5},
         "optimizer": {"batch": 4, "epochs": 3, "learning_rate": 0.02},
     }
     for name, value in changes.items():
-        values[name] = {**values[name], **value} if isinstance(value, dict) else value
+        values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
     return from_dict(values)
 
 
@@ -49,7 +56,7 @@ def rows(run):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("network", ["MagBS", "BSRNN", "OpenUnmix", "PhaseCRNN"])
+@pytest.mark.parametrize("network", ["MagBS", "BSRNN", "OpenUnmix", "PhaseCRNN", "Demixer"])
 def test_a_run_leaves_configuration_metrics_and_network(songs_folder, tmp_path, network):
     config = configuration(songs_folder, network)
     best = train(config, tmp_path / "run", cache=tmp_path / "cache")
@@ -97,6 +104,19 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_weights(songs_folder, 
     assert rows(tmp_path / "run") == rows(tmp_path / "whole")
     for a, b in zip(weights(whole).values(), weights(again).values(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_parts_begin_with_the_weights_of_earlier_runs(songs_folder, tmp_path):
+    first = train(configuration(songs_folder), tmp_path / "first", cache=tmp_path / "cache")
+    frozen = {"optimizer": {"learning_rate": 0.0, "epochs": 1}, "start": {"magnitude": str(first)}}
+    second = train(
+        configuration(songs_folder, "Demixer", **frozen), tmp_path / "second", cache=tmp_path / "cache"
+    )
+    for name, value in weights(first).items():
+        assert torch.equal(weights(second)[f"magnitude.{name}"], value)
+    other = configuration(songs_folder, "OpenUnmix", start={"all": str(first)})
+    with pytest.raises(pw.ParameterError, match=r"start\.all must name a OpenUnmix"):
+        train(other, tmp_path / "third", cache=tmp_path / "cache")
 
 
 def test_a_folder_belongs_to_one_run(songs_folder, tmp_path):

@@ -7,6 +7,7 @@ plain data.
 from phasewise.models.band_rnn import BandConfig
 from phasewise.models.bands import band_widths
 from phasewise.models.bsrnn import BSRNN
+from phasewise.models.demixer import Demixer, DemixerConfig
 from phasewise.models.magbs import MagBS
 from phasewise.models.open_unmix import OpenUnmix, OpenUnmixConfig
 from phasewise.models.phase_crnn import PhaseConfig, PhaseCRNN, PhaseEstimate
@@ -14,6 +15,8 @@ from phasewise.models.phase_crnn import PhaseConfig, PhaseCRNN, PhaseEstimate
 __all__ = [
     "BSRNN",
     "BandConfig",
+    "Demixer",
+    "DemixerConfig",
     "MagBS",
     "OpenUnmix",
     "OpenUnmixConfig",

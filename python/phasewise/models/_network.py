@@ -7,13 +7,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from phasewise.errors import ParameterError
+from phasewise.models._base import Network
 from phasewise.models.band_rnn import BandBody, BandConfig, MaskHead
 from phasewise.models.layers import Memory
 
 __all__ = ["BandNetwork"]
 
 
-class BandNetwork(nn.Module):
+class BandNetwork(Network):
     """A body shared by the stems, and a head for each.
 
     Parameters

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from phasewise._validate import choice, integer
+from phasewise._validate import integer
 from phasewise.errors import ParameterError
-from phasewise.models.bands import SCHEMES, band_widths, groups_of_equal_width
+from phasewise.models.bands import groups_of_equal_width
+from phasewise.models.configuration import BandedConfig, stem_names
 from phasewise.models.layers import (
     BandLinear,
     BandSplit,
@@ -25,15 +25,17 @@ __all__ = ["BandBody", "BandConfig", "MaskHead"]
 
 
 @dataclass(frozen=True)
-class BandConfig:
+class BandConfig(BandedConfig):
     """Size and shape of a band-split network.
 
     Parameters
     ----------
-    stems : tuple of str
-        What it returns, in this order. They share the body.
+    sample_rate, n_fft, hop_length : int
+        Of the transform.
     scheme : str
         Division of the frequencies, a key of `phasewise.models.bands.SCHEMES`.
+    stems : sequence of str
+        What it returns, in this order. They share the body.
     features : int
         N, features per band and frame: 64 in the small published networks, 128 in the large ones.
     repeats : int
@@ -50,12 +52,10 @@ class BandConfig:
         Whether the channels (left and right) exchange what they learn, after every block.
     causal : bool
         Whether no output depends on later frames.
-    sample_rate, n_fft, hop_length : int
-        Of the transform.
     """
 
-    stems: tuple[str, ...] = ("vocals",)
     scheme: str = "vocals"
+    stems: tuple[str, ...] = ("vocals",)
     features: int = 64
     repeats: int = 8
     hidden_factor: int = 2
@@ -64,41 +64,20 @@ class BandConfig:
     attention_span: int = 256
     exchange: bool = False
     causal: bool = False
-    sample_rate: int = 44100
-    n_fft: int = 2048
-    hop_length: int = 512
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stems", tuple(self.stems))
-        if not self.stems or len(set(self.stems)) < len(self.stems):
-            raise ParameterError(f"stems must be distinct names, at least one; got {list(self.stems)}.")
-        choice("scheme", self.scheme, SCHEMES)
-        sizes = ("features", "hidden_factor", "mask_factor", "attention_span")
-        for name in (*sizes, "sample_rate", "n_fft", "hop_length"):
-            integer(name, getattr(self, name))
+        super().__post_init__()
+        object.__setattr__(self, "stems", stem_names(self.stems))
+        self._check("features", "hidden_factor", "mask_factor", "attention_span")
         integer("repeats", self.repeats, minimum=0)
         if self.attention is not None:
-            object.__setattr__(self, "attention", tuple(self.attention))
             heads, channels = self.attention
+            object.__setattr__(self, "attention", (heads, channels))
             integer("attention channels", channels)
             if self.features % integer("attention heads", heads):
                 raise ParameterError(
                     f"attention must have heads that divide features={self.features}, got {heads}."
                 )
-
-    @property
-    def bins(self) -> int:
-        """Bins of the transform."""
-        return self.n_fft // 2 + 1
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Bins of every band."""
-        return band_widths(self.scheme, sample_rate=self.sample_rate, n_fft=self.n_fft)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the arguments that make this configuration, as JSON can hold them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
 class BandBody(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,17 +10,21 @@ from torch import Tensor, nn
 
 from phasewise._validate import integer, number
 from phasewise.errors import ParameterError
+from phasewise.models._base import Network
+from phasewise.models.configuration import TransformConfig, stem_names
 
 __all__ = ["OpenUnmix", "OpenUnmixConfig"]
 
 
 @dataclass(frozen=True)
-class OpenUnmixConfig:
+class OpenUnmixConfig(TransformConfig):
     """Size of the network.
 
     Parameters
     ----------
-    stems : tuple of str
+    sample_rate, n_fft, hop_length : int
+        Of the transform.
+    stems : sequence of str
         What it returns; every stem has a network of its own.
     channels : int
         Channels of the audio, which are seen together.
@@ -32,46 +36,32 @@ class OpenUnmixConfig:
         Frequencies above, in Hz, are not looked at, but masked all the same.
     causal : bool
         Whether no output depends on later frames.
-    sample_rate, n_fft, hop_length : int
-        Of the transform.
     """
 
+    n_fft: int = 4096
+    hop_length: int = 1024
     stems: tuple[str, ...] = ("vocals",)
     channels: int = 2
     hidden: int = 512
     layers: int = 3
     bandwidth: float = 16000.0
     causal: bool = False
-    sample_rate: int = 44100
-    n_fft: int = 4096
-    hop_length: int = 1024
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stems", tuple(self.stems))
-        if not self.stems or len(set(self.stems)) < len(self.stems):
-            raise ParameterError(f"stems must be distinct names, at least one; got {list(self.stems)}.")
-        for name in ("channels", "layers", "sample_rate", "n_fft", "hop_length"):
-            integer(name, getattr(self, name))
+        super().__post_init__()
+        object.__setattr__(self, "stems", stem_names(self.stems))
+        self._check("channels", "layers")
         number("bandwidth", self.bandwidth, minimum=self.sample_rate / self.n_fft)
         if integer("hidden", self.hidden) % 2:
             raise ParameterError(f"hidden must be even, half of it for each direction, got {self.hidden}.")
-
-    @property
-    def bins(self) -> int:
-        """Bins of the transform."""
-        return self.n_fft // 2 + 1
 
     @property
     def bins_seen(self) -> int:
         """Bins up to the bandwidth."""
         return min(self.bins, int(self.bandwidth * self.n_fft / self.sample_rate) + 1)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the arguments that make this configuration, as JSON can hold them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
-
-class OpenUnmix(nn.Module):
+class OpenUnmix(Network):
     """Magnitudes of a mixture to those of its stems: three recurrent layers between linear ones.
 
     Parameters

@@ -13,17 +13,18 @@ starts as the sinusoidal model.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from phasewise._validate import choice, integer
+from phasewise._validate import integer
 from phasewise.errors import ParameterError
+from phasewise.models._base import Network
 from phasewise.models.band_rnn import MaskHead
-from phasewise.models.bands import SCHEMES, band_widths
+from phasewise.models.configuration import BandedConfig
 from phasewise.models.layers import BandSplit, Memory, RecurrentResidual
 from phasewise.models.peaks import peak_turns
 
@@ -33,15 +34,17 @@ _INPUTS = 7  # per bin: log magnitudes of source and mixture, the source's share
 
 
 @dataclass(frozen=True)
-class PhaseConfig:
+class PhaseConfig(BandedConfig):
     """Size and shape of the network.
 
     Parameters
     ----------
-    channels : int
-        Of the convolutions.
+    sample_rate, n_fft, hop_length : int
+        Of the transform.
     scheme : str
         Division of the frequencies for the recurrences, a key of `phasewise.models.bands.SCHEMES`.
+    channels : int
+        Of the convolutions.
     features : int
         Per band and frame.
     repeats : int
@@ -50,42 +53,19 @@ class PhaseConfig:
         Hidden sizes of the recurrences and of the way back to bins, in `features`.
     concentration : bool
         Whether to say how sure every phase is, as the concentration of a von Mises distribution.
-    sample_rate, n_fft, hop_length : int
-        Of the transform.
     """
 
     channels: int = 16
-    scheme: str = "joint"
     features: int = 24
     repeats: int = 1
     hidden_factor: int = 2
     mask_factor: int = 1
     concentration: bool = False
-    sample_rate: int = 44100
-    n_fft: int = 2048
-    hop_length: int = 512
 
     def __post_init__(self) -> None:
-        choice("scheme", self.scheme, SCHEMES)
-        for name in ("channels", "features", "hidden_factor", "mask_factor"):
-            integer(name, getattr(self, name))
-        for name in ("sample_rate", "n_fft", "hop_length"):
-            integer(name, getattr(self, name))
+        super().__post_init__()
+        self._check("channels", "features", "hidden_factor", "mask_factor")
         integer("repeats", self.repeats, minimum=0)
-
-    @property
-    def bins(self) -> int:
-        """Bins of the transform."""
-        return self.n_fft // 2 + 1
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Bins of every band."""
-        return band_widths(self.scheme, sample_rate=self.sample_rate, n_fft=self.n_fft)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the arguments that make this configuration, as JSON can hold them."""
-        return asdict(self)
 
 
 class PhaseEstimate(NamedTuple):
@@ -103,7 +83,7 @@ class PhaseEstimate(NamedTuple):
     concentration: Tensor | None
 
 
-class PhaseCRNN(nn.Module):
+class PhaseCRNN(Network):
     """Phases of sources from their magnitudes and the mixture, frame by frame.
 
     All stems and channels go through the same weights, so that any number of them will do.

@@ -17,7 +17,13 @@ from phasewise.errors import ModelError
 __all__ = ["NETWORKS", "load_network", "make_network", "save_network"]
 
 # name -> module of this package that defines it
-NETWORKS = {"MagBS": "magbs", "BSRNN": "bsrnn", "OpenUnmix": "open_unmix", "PhaseCRNN": "phase_crnn"}
+NETWORKS = {
+    "MagBS": "magbs",
+    "BSRNN": "bsrnn",
+    "OpenUnmix": "open_unmix",
+    "PhaseCRNN": "phase_crnn",
+    "Demixer": "demixer",
+}
 
 _FILE = ParameterFile("phasewise-network-1", "a network", "make one with 'phasewise train'", ModelError)
 

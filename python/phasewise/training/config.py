@@ -102,6 +102,9 @@ class TrainConfig:
         A key of `phasewise.models.storage.NETWORKS`.
     model : mapping
         Arguments of its constructor.
+    start : mapping of str to path
+        Files of networks with whose weights parts begin, by the names of the parts (``magnitude`` and
+        ``phase`` of a `Demixer`); ``all`` for the whole.
     loss : str
         A key of `phasewise.training.tasks.TASKS`, or "auto": the one that fits the network.
     data : DataConfig
@@ -114,6 +117,7 @@ class TrainConfig:
 
     network: str = "MagBS"
     model: Mapping[str, Any] = field(default_factory=dict)
+    start: Mapping[str, str] = field(default_factory=dict)
     loss: str = "auto"
     data: DataConfig = field(default_factory=DataConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -253,5 +257,12 @@ def to_toml(config: TrainConfig) -> str:
 
 
 def _lines(values: Mapping[str, Any]) -> list[str]:
-    # Strings, numbers, booleans and lists of them look the same in JSON.
-    return [f"{name} = {json.dumps(value)}" for name, value in values.items() if value is not None]
+    return [f"{name} = {_inline(value)}" for name, value in values.items() if value is not None]
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(_lines(value)) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return json.dumps(value)  # strings, numbers and booleans look the same in JSON

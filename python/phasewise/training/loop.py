@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from phasewise._whole_file import whole_file
 from phasewise.errors import ParameterError
-from phasewise.models.storage import make_network
+from phasewise.models.storage import load_network, make_network
 from phasewise.songs import Song, find_songs, prepare
 from phasewise.training.config import TrainConfig, load_config, to_toml
 from phasewise.training.examples import Examples, ShardedSampler
@@ -82,7 +82,8 @@ def train(
     checkpoint = run / "checkpoint.ckpt"
     torch.manual_seed(config.seed)
     network: Any = make_network(config.network, config.model)
-    rate: int = network.config.sample_rate
+    _start_from(network, config)
+    rate: int = network.transform.sample_rate
     training, validation = _songs(config)
     world = devices * nodes
     if config.optimizer.batch % world or config.data.examples % config.optimizer.batch:
@@ -152,6 +153,19 @@ def _few_words(progress: bool) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _start_from(network: Any, config: TrainConfig) -> None:
+    """Take the weights of networks that were trained before for parts of this one."""
+    for part, path in config.start.items():
+        before = load_network(path)
+        target = network.get_submodule("" if part == "all" else part)
+        if type(before) is not type(target) or before.config != target.config:
+            raise ParameterError(
+                f"start.{part} must name a {type(target).__name__} of the same configuration, but {path} is "
+                "another network."
+            )
+        target.load_state_dict(before.state_dict())
 
 
 def _claim(run: Path, config: TrainConfig, resume: bool) -> None:

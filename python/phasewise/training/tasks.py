@@ -32,20 +32,25 @@ class Task(nn.Module):
     def __init__(self, network: Any, stems: Sequence[str]) -> None:
         super().__init__()
         self.network = network
-        c = network.config
-        self.stft = STFT(c.n_fft, c.hop_length, compat="librosa")
-        self.istft = ISTFT(c.n_fft, c.hop_length)
+        transform = network.transform
+        self.stft = STFT(transform.n_fft, transform.hop_length, compat="librosa")
+        self.istft = ISTFT(transform.n_fft, transform.hop_length)
         self.names = tuple(getattr(network, "stems", stems))
-        missing = set(self.names) - set(stems)
+        rest = getattr(network, "rest", "")
+        missing = set(self.names) - set(stems) - {rest}
         if missing:
             raise ParameterError(
                 f"stems of the data must have those of the network; {sorted(missing)} are missing."
             )
-        self.positions = [list(stems).index(name) for name in self.names]
+        # Which stems of the data make each of the network's.
+        self.parts = [
+            [i for i, stem in enumerate(stems) if stem == name or (name == rest and stem not in self.names)]
+            for name in self.names
+        ]
 
     def targets(self, sources: Tensor) -> Tensor:
         """Return the stems that the network is for."""
-        return sources[:, self.positions]
+        return torch.stack([sources[:, part].sum(1) for part in self.parts], dim=1)
 
     def loss(self, sources: Tensor) -> Tensor:
         """Return what training lowers."""
@@ -107,8 +112,26 @@ class PhaseTask(Task):
         return self.signals(magnitudes * found.phasors, sources)
 
 
-TASKS = {"magnitude": MagnitudeTask, "spectrum": SpectrumTask, "phase": PhaseTask}
-_FITTING = {"MagBS": "magnitude", "OpenUnmix": "magnitude", "BSRNN": "spectrum", "PhaseCRNN": "phase"}
+class WaveformTask(Task):
+    """Signals of the stems from that of the mixture, all steps together."""
+
+    def loss(self, sources: Tensor) -> Tensor:
+        """Mean absolute error of the signals."""
+        return waveform_loss(self.network(sources.sum(1)), self.targets(sources))
+
+    def estimate(self, sources: Tensor) -> Tensor:
+        """Return the signals (batch, stem, channel, samples)."""
+        return self.network(sources.sum(1))
+
+
+TASKS = {"magnitude": MagnitudeTask, "spectrum": SpectrumTask, "phase": PhaseTask, "waveform": WaveformTask}
+_FITTING = {
+    "MagBS": "magnitude",
+    "OpenUnmix": "magnitude",
+    "BSRNN": "spectrum",
+    "PhaseCRNN": "phase",
+    "Demixer": "waveform",
+}
 
 
 def task_for(network: Any, stems: Sequence[str], loss: str = "auto") -> Task:
