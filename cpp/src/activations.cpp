@@ -27,6 +27,10 @@ T peak_of(const T* v, std::size_t n) {
   return peak;
 }
 
+// The power of two that brings a peak to 1..2; 1 for silence.
+template <class T>
+double level_of(T peak) { return scale_of<T>({1, peak > 0 ? static_cast<double>(peak) : 1}); }
+
 }  // namespace
 
 template <class T>
@@ -34,7 +38,7 @@ struct Activations<T>::Packed {
   Packed(const T* w, std::size_t freq, std::size_t rank, double beta, std::size_t iterations)
       : kernels(nmf_kernels<T>(active_isa())), shape(shape_of<T>(freq, rank, kernels.lanes)),
         rule(make_rule<T>(options_of(beta), Extent{1, 1}, 1, false, false)), iterations(iterations),
-        scale(scale_of<T>({1, peak_of(w, freq * rank) > 0 ? static_cast<double>(peak_of(w, freq * rank)) : 1})),
+        scale(level_of(peak_of(w, freq * rank))),
         dictionary(kernels, gemm_kernels<T>(active_isa()), shape, rule.kind, false) {
     dictionary.load(w, scale, rule.factor_limit);
     thread_scratch<T>(memory());
@@ -65,7 +69,7 @@ void Activations<T>::Packed::fit(const T* v, std::size_t count, T* h) const {
   const std::size_t freq = shape.freq, rank = shape.rank, r = shape.rank_stride;
   for (std::size_t t = 0; t < count; ++t) {
     const T peak = peak_of(v + t * freq, freq);
-    const double level = scale_of<T>({1, peak > 0 ? static_cast<double>(peak) : 1});
+    const double level = level_of(peak);
     const T factor = static_cast<T>(level), floor = rule.beta <= 0 ? T(1e-10) * peak * factor : T(0);
     for (std::size_t f = 0; f < freq; ++f) scaled[t * freq + f] = std::max(v[t * freq + f] * factor, floor);
     for (std::size_t k = 0; k < r; ++k) {
@@ -80,7 +84,7 @@ void Activations<T>::Packed::fit(const T* v, std::size_t count, T* h) const {
   kernels.update_activations(shape, rule, dictionary.view(), tile, iterations, nullptr, nullptr, scaled + frames());
   for (std::size_t t = 0; t < count; ++t) {
     const T peak = peak_of(v + t * freq, freq);
-    const double unscaled = peak > 0 ? scale / scale_of<T>({1, static_cast<double>(peak)}) : 0;
+    const double unscaled = peak > 0 ? scale / level_of(peak) : 0;
     for (std::size_t k = 0; k < rank; ++k) h[t * rank + k] = static_cast<T>(static_cast<double>(padded[t * r + k]) * unscaled);
   }
 }
