@@ -7,15 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from phasewise._parameter_file import ParameterFile
+from phasewise._parameter_file import DICTIONARY_FORMAT, ParameterFile
 from phasewise.errors import DictionaryError
 
 __all__ = ["available", "parse", "read", "write"]
 
 _SUFFIX = ".safetensors"
-_FILE = ParameterFile(
-    "phasewise-dictionary-1", "a dictionary", "make one with 'phasewise nmf fit'", DictionaryError
-)
+_FILE = ParameterFile(DICTIONARY_FORMAT, "a dictionary", "make one with 'phasewise nmf fit'", DictionaryError)
 parse, write = _FILE.parse, _FILE.write
 
 

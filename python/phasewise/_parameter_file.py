@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from phasewise._whole_file import whole_file
 from phasewise.errors import PhasewiseError
 
-__all__ = ["ParameterFile"]
+__all__ = ["DICTIONARY_FORMAT", "NETWORK_FORMAT", "ParameterFile", "kind_of"]
+
+DICTIONARY_FORMAT, NETWORK_FORMAT = "phasewise-dictionary-1", "phasewise-network-1"
 
 _PARAMETERS = "phasewise"  # key of the parameters in the header; all others are metadata
+_LONGEST_HEADER = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,17 @@ class ParameterFile:
                 temporary.write_bytes(content)
         except OSError as error:
             raise self.error(f"{path}: cannot be written: {error.strerror}.") from error
+
+
+def kind_of(path: Path) -> str:
+    """Return the format that a file says it has, or nothing; only its header is read."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, _LONGEST_HEADER)))["__metadata__"]
+            return str(json.loads(header[_PARAMETERS])["format"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _canonical(content: bytes) -> bytes:

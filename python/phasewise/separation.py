@@ -5,10 +5,7 @@ The sample rate, the channels and the level are the input's, and the stems sum t
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +16,12 @@ from phasewise._recovery import Recovery, algorithm_name
 from phasewise._stems import Callback, as_audio, rate, restore_sum, stream_chunks
 from phasewise._validate import choice, integer, number
 from phasewise.audio.resampling import resample
-from phasewise.dictionary import Dictionary
 from phasewise.filters import wiener
+from phasewise.magnitude_models import load_model
 from phasewise.transform import STFT, istft
 
-__all__ = ["DEFAULT_MODEL", "Separator", "load_model", "separate"]
+__all__ = ["Separator", "separate"]
 
-DEFAULT_MODEL = "nmf-music4"
 _DEFAULT_PHASE = "auto"
 _ITERATIONS = 15
 # Peak memory of a chunk, measured: per bin of all stems, and per sample of all stems and the mixture.
@@ -36,15 +32,16 @@ _BYTES_PER_SAMPLE = 6
 class Separator:
     """A model that is loaded once and takes any number of mixtures apart.
 
-    Every chunk goes through STFT, nonnegative matrix factorisation with the spectra of the model, Wiener
-    filter, phase recovery and inverse STFT; what then is missing from the mixture is shared out. The
-    factorisation is that of the channels' mean magnitude, so all channels get the same mask, and a stem stays
-    where it was in the stereo image.
+    Every chunk goes through STFT, the model, Wiener filter, phase recovery and inverse STFT; what then is
+    missing from the mixture is shared out. A model is a dictionary, whose activations are found by
+    nonnegative matrix factorisation, or a network. Dictionaries see the channels' mean magnitude: all
+    channels get the same mask, and a stem stays where it was in the stereo image.
 
     Parameters
     ----------
-    model : str, path or Dictionary
-        ``"default"``, the name of a dictionary that comes with the package, or a dictionary file.
+    model : str, path, Dictionary or network
+        ``"default"``, the name of a dictionary that comes with the package, the file of a dictionary or of a
+        network, or either itself.
     phase : str, optional
         ``"wiener"`` keeps the phase of the mixture, anything else is an algorithm of
         ``phasewise.ALGORITHMS``; None for ``"auto"``, which falls back to the mixture's phase where the
@@ -55,15 +52,16 @@ class Separator:
         Start of the phase recovery.
     seed : int
         Of the random start.
-    device : {"cpu"}
-        Where it runs.
+    device : str
+        Where a network runs, as torch names it; all else runs on the "cpu".
     fit_iterations : int, optional
-        Iterations of the factorisation; None for those the model was made for.
+        Iterations of a dictionary's factorisation; None for those it was made for.
     chunk_seconds : float
         Length of a chunk, at least 1 s. Memory grows with it, see ``bytes_per_second``.
 
     Attributes
     ----------
+    model : MagnitudeModel
     name : str
         Of the model.
     stems : tuple of str
@@ -75,13 +73,13 @@ class Separator:
     ------
     ParameterError
         If an argument is wrong.
-    DictionaryError
-        If the dictionary file is corrupt.
+    DictionaryError, ModelError
+        If the file is corrupt.
     """
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | Dictionary = "default",
+        model: Any = "default",
         *,
         phase: str | None = None,
         n_iter: int | None = None,
@@ -91,13 +89,12 @@ class Separator:
         fit_iterations: int | None = None,
         chunk_seconds: float = 20.0,
     ) -> None:
-        choice("device", device, ("cpu",))
-        self.dictionary, self.name = load_model(model)
-        self.stems: tuple[str, ...] = tuple(self.dictionary.stems)
+        self.model = load_model(model, fit_iterations=fit_iterations, device=device)
+        self.name, self.stems = self.model.name, self.model.stems
         self._transform: dict[str, Any] = {
-            "n_fft": self.dictionary.n_fft,
-            "hop_length": self.dictionary.hop_length,
-            "window": self.dictionary.window,
+            "n_fft": self.model.n_fft,
+            "hop_length": self.model.hop_length,
+            "window": self.model.window,
         }
         self._recovery = Recovery(
             algorithm_name("phase", phase or _DEFAULT_PHASE),
@@ -109,9 +106,6 @@ class Separator:
         self.n_iter = self._recovery.n_iter
         self.init = init
         self.seed = integer("seed", seed, minimum=0)
-        self.fit_iterations = (
-            self.dictionary.n_iter if fit_iterations is None else integer("fit_iterations", fit_iterations)
-        )
         self.chunk_seconds = number("chunk_seconds", chunk_seconds, minimum=1.0, maximum=3600.0)
 
     def separate(
@@ -176,9 +170,9 @@ class Separator:
 
     def bytes_per_second(self, sample_rate: float, channels: int) -> int:
         """Return the memory that each second of a chunk takes, in bytes."""
-        frames = self.dictionary.sample_rate / self._transform["hop_length"]
-        spectra = channels * len(self.stems) * self.dictionary.bins * frames
-        signals = channels * (len(self.stems) + 1) * max(sample_rate, self.dictionary.sample_rate)
+        frames = self.model.sample_rate / self._transform["hop_length"]
+        spectra = channels * len(self.stems) * self.model.bins * frames
+        signals = channels * (len(self.stems) + 1) * max(sample_rate, self.model.sample_rate)
         return int(_BYTES_PER_BIN * spectra + _BYTES_PER_SAMPLE * signals)
 
     def _chosen(self, stems: Sequence[str] | None) -> tuple[str, ...]:
@@ -186,53 +180,31 @@ class Separator:
             return self.stems
         return tuple(dict.fromkeys(choice("stems", stem, self.stems) for stem in stems))
 
-    def _magnitudes(self, X: NDArray[Any], sample_rate: float) -> NDArray[Any]:
-        """Return the magnitude of every stem, (channels, stems, freq, frames): the same in every channel."""
-        bins = self.dictionary.bins
-        # Above the Nyquist frequency of the audio there is nothing to be explained.
-        heard = min(bins, math.ceil(bins * sample_rate / self.dictionary.sample_rate))
-        mean = np.abs(X).mean(axis=0, keepdims=True)
-        V = self.dictionary.magnitudes(mean, n_iter=self.fit_iterations, bins=heard)
-        return np.broadcast_to(V, (len(X), *V.shape[1:]))
-
-    def _targets(self, X: NDArray[Any], V: NDArray[Any], S: NDArray[Any]) -> NDArray[Any]:
-        """Return the magnitudes that the phase recovery is to reach, like ``S``."""
-        if self.phase != "auto":
-            return np.asarray(np.abs(S))
-        # It judges the model by its own magnitudes, at each channel's level; its start: shares of V^2.
-        level = np.abs(X)
-        mean = level.mean(axis=0)
-        level /= np.where(mean > 0, mean, 1)
-        if self.dictionary.power != 2:
-            energy = (V**2).sum(axis=1, keepdims=True)
-            V = V ** (self.dictionary.power / 2)
-            total = (V**2).sum(axis=1, keepdims=True)
-            V = V * np.sqrt(energy / np.where(total > 0, total, 1))
-        return np.asarray(V * level[:, None])
-
     def _plan(self, sample_rate: float, seconds: float) -> ChunkPlan:
-        ratio = sample_rate / self.dictionary.sample_rate
+        ratio = sample_rate / self.model.sample_rate
         # On the model's own grid of frames, neighbours see the same frames and agree where they overlap.
         grid = self._transform["hop_length"] if ratio == 1 else 1
         # Chunks keep clear of edges by two of these: by a window, or as far as the model looks around.
-        clear = max(self.dictionary.n_fft, (self.dictionary.reach + self.dictionary.n_fft // 2) / 2)
+        clear = max(self.model.n_fft, (self.model.reach + self.model.n_fft // 2) / 2)
         return chunk_plan(seconds, sample_rate, clear * ratio, grid)
 
     def _separate_chunk(
         self, mixture: NDArray[Any], sample_rate: float, rng: np.random.Generator, tick: Callback
     ) -> NDArray[Any]:
-        own_rate = self.dictionary.sample_rate
+        own_rate = self.model.sample_rate
         signal = resample(mixture.astype(np.float32, copy=False), sample_rate, own_rate)
         length = signal.shape[-1]
         X = STFT(**self._transform).analyze(signal)
         tick(0.05)
-        V = self._magnitudes(X, sample_rate)
+        V = self.model.magnitudes(X, sample_rate)
         tick(0.3)
-        S = wiener(X, V, power=self.dictionary.power)
+        S = wiener(X, V, power=self.model.power)
         tick(0.4)
         if self.phase != "wiener":
             start = S if self.init == "mixture" and self.phase != "auto" else None
-            S = self._recovery(X, self._targets(X, V, S), length=length, rng=rng, start=start)
+            # "auto" judges the model by its own magnitudes, its start are shares of V^2.
+            targets = self.model.targets(X, V) if self.phase == "auto" else np.abs(S)
+            S = self._recovery(X, targets, length=length, rng=rng, start=start)
         del X, V
         tick(0.9)
         stems = np.moveaxis(istft(S, **self._transform, length=length), 1, 0)
@@ -245,7 +217,7 @@ def separate(
     audio: ArrayLike,
     sample_rate: float,
     *,
-    model: str | os.PathLike[str] | Dictionary = "default",
+    model: Any = "default",
     phase: str | None = None,
     stems: Sequence[str] | None = None,
     device: str = "cpu",
@@ -264,15 +236,16 @@ def separate(
         The mixture; floats have full scale 1.0.
     sample_rate : float
         In Hz. Audio of another rate than the model's is converted for the model only.
-    model : str, path or Dictionary
-        ``"default"``, the name of a dictionary that comes with the package, or a dictionary file.
+    model : str, path, Dictionary or network
+        ``"default"``, the name of a dictionary that comes with the package, the file of a dictionary or of a
+        network, or either itself.
     phase : str, optional
         ``"wiener"`` keeps the phase of the mixture, anything else is an algorithm of
         ``phasewise.ALGORITHMS``; None for ``"auto"``.
     stems : sequence of str, optional
         Return these only; None for all.
-    device : {"cpu"}
-        Where it runs.
+    device : str
+        Where a network runs, as torch names it.
     callback : callable, optional
         Called with the fraction that is done, never decreasing, from 0 to 1. Returning False or raising
         ``KeyboardInterrupt`` cancels.
@@ -289,8 +262,8 @@ def separate(
     ------
     ParameterError
         If an argument is wrong.
-    DictionaryError
-        If the dictionary file is corrupt.
+    DictionaryError, ModelError
+        If the file is corrupt.
     Cancelled
         If the callback says so.
 
@@ -311,12 +284,3 @@ def separate(
         chunk_seconds=chunk_seconds,
     )
     return separator.separate(audio, sample_rate, stems=stems, callback=callback)
-
-
-def load_model(model: Any) -> tuple[Dictionary, str]:
-    """Return the dictionary that ``model`` of ``Separator`` means, and its name."""
-    if isinstance(model, Dictionary):
-        return model, "custom"
-    path = Path(model)
-    name = DEFAULT_MODEL if os.fspath(model) == "default" else os.fspath(model)
-    return Dictionary.load(name), path.stem if path.suffix else name

@@ -14,6 +14,7 @@ from phasewise._validate import integer
 from phasewise.audio.rounding import ordered_sum
 from phasewise.dictionary import Dictionary
 from phasewise.filters import wiener
+from phasewise.magnitude_models import load_dictionary
 from phasewise.phase.online.stages import make_stage, method_name
 from phasewise.streaming import StreamingSTFT
 from phasewise.streaming_magnitudes import StreamingMagnitudes
@@ -103,9 +104,7 @@ class StreamingSeparator:
         init: str | None = None,
         kappa: float | None = None,
     ) -> None:
-        from phasewise.separation import load_model
-
-        dictionary, self.name = load_model(model)
+        dictionary, self.name = load_dictionary(model)
         self.dictionary = dictionary
         self.stems: tuple[str, ...] = tuple(dictionary.stems)
         self.sample_rate: int = dictionary.sample_rate

@@ -137,7 +137,7 @@ def test_record(separate, song, out, model):
     path = song(subtype="PCM_24", channels=1)
     separate(path, "--seed", "5", "--init", "random", "--phase", "misi", "--n-iter", "1")
     record = json.loads((out / "song" / "phasewise.json").read_text())
-    assert record["model"] == {"name": "tiny", "sha256": Separator(model).dictionary.digest}
+    assert record["model"] == {"name": "tiny", "sha256": Separator(model).model.digest}
     assert record["arguments"]["phase"] == "MISI"
     assert record["arguments"]["seed"] == 5
     assert record["input"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()

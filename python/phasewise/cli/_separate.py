@@ -90,7 +90,7 @@ class _Job:
         self._jobs = jobs
         self._details = {
             "command": "separate",
-            "model": {"name": separator.name, "sha256": separator.dictionary.digest},
+            "model": {"name": separator.name, "sha256": separator.model.digest},
             "arguments": {
                 "phase": separator.phase,
                 "n_iter": separator.n_iter,

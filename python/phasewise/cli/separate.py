@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="audio files, and folders that hold some")
     parser.add_argument(
-        "-m", "--model", "-n", default="default", help="name of a model, or a dictionary file"
+        "-m",
+        "--model",
+        "-n",
+        default="default",
+        help="name of a model, or the file of a dictionary or network",
     )
     parser.add_argument("-o", "--out", default="separated", metavar="DIR", help="output folder (separated)")
     parser.add_argument(

@@ -171,6 +171,7 @@ def estimated_magnitude_table(
     setting.add("The mixture itself", BEFORE, signals=whole)
     facts = {}
     if blind:
+        from phasewise.magnitude_models import load_dictionary
         from phasewise.separation import Separator
 
         for phase, label in (
@@ -179,7 +180,7 @@ def estimated_magnitude_table(
             ("RAAR", f"RAAR, {n_iter} it."),
         ):
             separator = Separator("nmf-music4", phase=phase, n_iter=n_iter)
-            facts["Dictionary"] = _describe(separator.dictionary)
+            facts["Dictionary"] = _describe(load_dictionary("nmf-music4")[0])
             parts = separator.separate(setting.sources.sum(axis=0), sample_rate)
             _check_names(setting.names, tuple(parts))
             setting.add(label, BLIND, signals=np.stack([parts[name] for name in setting.names]))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from phasewise._parameter_file import ParameterFile
+from phasewise._parameter_file import NETWORK_FORMAT, ParameterFile
 from phasewise.errors import ModelError
 
 __all__ = ["NETWORKS", "load_network", "make_network", "save_network"]
@@ -25,7 +25,7 @@ NETWORKS = {
     "Demixer": "demixer",
 }
 
-_FILE = ParameterFile("phasewise-network-1", "a network", "make one with 'phasewise train'", ModelError)
+_FILE = ParameterFile(NETWORK_FORMAT, "a network", "make one with 'phasewise train'", ModelError)
 
 
 def make_network(name: str, config: Mapping[str, Any]) -> nn.Module:
