@@ -78,8 +78,8 @@ def keep_pages() -> None:
 
 def all_jobs(threads: int) -> Iterator[Callable[[], Job]]:
     """Yield makers of all jobs; a job is made when its turn comes, so that memory stays small."""
-    from . import inversion, nmf, transforms
+    from . import inversion, nmf, torch_ops, transforms
 
-    for module in (transforms, inversion, nmf):
+    for module in (transforms, inversion, nmf, torch_ops):
         for maker in module.JOBS:
             yield lambda maker=maker: maker(threads)  # type: ignore[misc]

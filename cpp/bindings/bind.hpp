@@ -18,5 +18,6 @@ void bind_phase(pybind11::module_& m);
 void bind_phase_model(pybind11::module_& m);
 void bind_stft(pybind11::module_& m);
 void bind_streaming(pybind11::module_& m);
+void bind_unfolding(pybind11::module_& m);
 
 }  // namespace phasewise::bindings

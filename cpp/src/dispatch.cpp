@@ -21,6 +21,8 @@
   extern const PhaseModelKernels<double> phase_model_f64;     \
   extern const PhaseKernels<float> phase_f32;         \
   extern const PhaseKernels<double> phase_f64;        \
+  extern const UnfoldingKernels<float> unfolding_f32;         \
+  extern const UnfoldingKernels<double> unfolding_f64;        \
   }
 
 #if defined(PW_HAVE_NEON)
@@ -76,6 +78,8 @@ PW_TABLE(FilterKernels, filter_kernels, float, filter_f32)
 PW_TABLE(FilterKernels, filter_kernels, double, filter_f64)
 PW_TABLE(MultichannelKernels, multichannel_kernels, float, multichannel_f32)
 PW_TABLE(MultichannelKernels, multichannel_kernels, double, multichannel_f64)
+PW_TABLE(UnfoldingKernels, unfolding_kernels, float, unfolding_f32)
+PW_TABLE(UnfoldingKernels, unfolding_kernels, double, unfolding_f64)
 PW_TABLE(NmfKernels, nmf_kernels, float, nmf_f32)
 PW_TABLE(NmfKernels, nmf_kernels, double, nmf_f64)
 PW_TABLE(GemmKernels, gemm_kernels, float, gemm_f32)

@@ -85,6 +85,123 @@ class FrameStage64:
     ) -> None: ...
     def flush_spectra(self, out: NDArray[numpy.complex128]) -> None: ...
 
+class Layer:
+    misi: Layer
+    mix_incons: Layer
+    mix_incons_hard_mag: Layer
+    mag_incons_hard_mix: Layer
+    rrr: Layer
+    raar: Layer
+    mix: Layer
+
+class Layers32:
+    def __init__(
+        self,
+        plan: StftPlan32,
+        *,
+        length: int,
+        epsilon: float,
+        mixture: NDArray[numpy.complex64],
+        magnitudes: NDArray[numpy.float32],
+        weights: NDArray[numpy.float32] | None,
+    ) -> None: ...
+    def start(self, signal: NDArray[numpy.float32]) -> None: ...
+    def step(
+        self,
+        layer: Layer,
+        *,
+        parameters: NDArray[numpy.float32],
+        state: NDArray[numpy.complex64] | None,
+        signal: NDArray[numpy.float32],
+        next: NDArray[numpy.complex64] | None,
+        next_signal: NDArray[numpy.float32] | None,
+    ) -> None: ...
+    def step_backward(
+        self,
+        layer: Layer,
+        *,
+        parameters: NDArray[numpy.float32],
+        state: NDArray[numpy.complex64] | None,
+        signal: NDArray[numpy.float32],
+        spectra_in: NDArray[numpy.complex64] | None,
+        signal_in: NDArray[numpy.float32] | None,
+        spectra_out: NDArray[numpy.complex64] | None,
+        signal_out: NDArray[numpy.float32],
+        of_mixture: NDArray[numpy.complex64],
+        of_magnitudes: NDArray[numpy.float32],
+        of_weights: NDArray[numpy.float32] | None,
+        of_parameters: NDArray[numpy.float32] | None,
+    ) -> None: ...
+    def start_backward(
+        self,
+        *,
+        spectra_in: NDArray[numpy.complex64] | None,
+        signal_in: NDArray[numpy.float32] | None,
+        of_mixture: NDArray[numpy.complex64],
+        of_magnitudes: NDArray[numpy.float32],
+    ) -> None: ...
+    def sum(
+        self,
+        *,
+        spectra_in: NDArray[numpy.complex64] | None,
+        signal_in: NDArray[numpy.float32] | None,
+        out: NDArray[numpy.complex64],
+    ) -> None: ...
+
+class Layers64:
+    def __init__(
+        self,
+        plan: StftPlan64,
+        *,
+        length: int,
+        epsilon: float,
+        mixture: NDArray[numpy.complex128],
+        magnitudes: NDArray[numpy.float64],
+        weights: NDArray[numpy.float64] | None,
+    ) -> None: ...
+    def start(self, signal: NDArray[numpy.float64]) -> None: ...
+    def step(
+        self,
+        layer: Layer,
+        *,
+        parameters: NDArray[numpy.float64],
+        state: NDArray[numpy.complex128] | None,
+        signal: NDArray[numpy.float64],
+        next: NDArray[numpy.complex128] | None,
+        next_signal: NDArray[numpy.float64] | None,
+    ) -> None: ...
+    def step_backward(
+        self,
+        layer: Layer,
+        *,
+        parameters: NDArray[numpy.float64],
+        state: NDArray[numpy.complex128] | None,
+        signal: NDArray[numpy.float64],
+        spectra_in: NDArray[numpy.complex128] | None,
+        signal_in: NDArray[numpy.float64] | None,
+        spectra_out: NDArray[numpy.complex128] | None,
+        signal_out: NDArray[numpy.float64],
+        of_mixture: NDArray[numpy.complex128],
+        of_magnitudes: NDArray[numpy.float64],
+        of_weights: NDArray[numpy.float64] | None,
+        of_parameters: NDArray[numpy.float64] | None,
+    ) -> None: ...
+    def start_backward(
+        self,
+        *,
+        spectra_in: NDArray[numpy.complex128] | None,
+        signal_in: NDArray[numpy.float64] | None,
+        of_mixture: NDArray[numpy.complex128],
+        of_magnitudes: NDArray[numpy.float64],
+    ) -> None: ...
+    def sum(
+        self,
+        *,
+        spectra_in: NDArray[numpy.complex128] | None,
+        signal_in: NDArray[numpy.float64] | None,
+        out: NDArray[numpy.complex128],
+    ) -> None: ...
+
 class NmfOptions:
     def __init__(self) -> None: ...
     beta: float
@@ -473,6 +590,9 @@ def mixing_iterations(
     estimate: NDArray[numpy.complex128],
     cost: NDArray[numpy.float64] | None = None,
 ) -> None: ...
+
+most_unfolded_sources: int
+
 @overload
 def multichannel_wiener(
     *,

@@ -129,10 +129,10 @@ def test_other_devices_and_any_number_of_layers(noise, update, layers):
     detached = [a.detach() if isinstance(a, torch.Tensor) else a for a in arguments]
     result, states = ops.unfold(*arguments, True)
     posed = ops._problem(*detached)
+    kept = torch.empty_like(states)
     steps = ComposedSteps(posed, _native)
-    native, kept = forward(steps, posed, True)
-    torch.testing.assert_close(native, result)
-    assert len(kept) == len(states)
+    torch.testing.assert_close(forward(steps, posed, kept), result)
+    torch.testing.assert_close(kept, states.detach())
     grad = torch.complex(noise(*result.shape), noise(*result.shape))
     needed = [a for a in arguments[:5] if a is not None]
     of_X, of_V, of_start, of_parameters = torch.autograd.grad(result, needed, grad)
@@ -266,3 +266,67 @@ def test_a_few_steps_reduce_the_loss(noise, algo):
     assert {name for name, _ in model.named_parameters()} == names - (
         {"consistency"} if "Incons" not in algo else set()
     )
+
+
+@pytest.mark.parametrize("algo", ITERATIVE)
+def test_bits_do_not_depend_on_threads_and_batch(sources, noise, algo):
+    X, V = sources(3, dtype=torch.float32, length=3000, n_fft=128, hop=32)
+    model = pwt.UnfoldedInversion(4, algo, 128, 32)
+    before = torch.get_num_threads()
+
+    def run(x, v, start):
+        v, start = v.clone().requires_grad_(), start.clone().requires_grad_()
+        model.zero_grad()
+        S = model(x, v, start)
+        S.real.pow(2).sum().backward()
+        return S.detach(), v.grad, start.grad, *(p.grad.clone() for p in model.parameters())
+
+    try:
+        torch.set_num_threads(1)
+        Z = V * torch.polar(torch.ones(()), noise(*V.shape, dtype=torch.float32))
+        expected, loop = run(X, V, Z), [run(*item) for item in zip(X, V, Z, strict=True)]
+        for threads in (2, 5):
+            torch.set_num_threads(threads)
+            for ours, theirs in zip(run(X, V, Z), expected, strict=True):
+                assert torch.equal(ours, theirs)
+    finally:
+        torch.set_num_threads(before)
+    for ours, *items in zip(expected[:3], *loop, strict=False):
+        assert torch.equal(ours, torch.stack(items))
+
+
+@pytest.mark.parametrize("update", [u for u in _bins.LAYERS if u != "mix"])
+def test_every_instruction_set_has_the_gradients(noise, isa, update):
+    arguments = problem(noise, update, (2,), 4)
+    detached = [a.detach() if isinstance(a, torch.Tensor) else a for a in arguments]
+    result, states = ops.unfold(*arguments, True)
+    grad = torch.complex(noise(*result.shape), noise(*result.shape))
+    needed = [a for a in arguments[:5] if a is not None]
+    ours = torch.autograd.grad(result, needed, grad)
+    posed = ops._problem(*detached)
+    steps = ComposedSteps(posed, _native)
+    of_start = backward(steps, posed, grad, states.detach())
+    of_X, of_V, _, of_parameters = steps.gradients()
+    torch.testing.assert_close(ours, (of_X, of_V, of_start, of_parameters))
+
+
+def test_more_sources_than_the_core_takes(noise, sources):
+    X, V = sources(n_sources=19)
+    V.requires_grad_()
+    S = pwt.misi(X, V, hop_length=HOP, length=LENGTH)
+    expected = pw.misi(*arrays(X, V), hop_length=HOP, length=LENGTH, init="mixture")
+    assert relative_error(S.detach(), expected) < tolerance("inversion", np.complex128)
+    S.abs().sum().backward()
+    assert V.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("precision", [torch.float32])
+def test_single_precision_gradients_are_those_of_double(sources, precision):
+    X, V = sources(2, length=600)
+    results = []
+    for real, cplx in ((torch.float64, torch.complex128), (precision, torch.complex64)):
+        v = V.to(real).requires_grad_()
+        S = pwt.spectrogram_inversion(X.to(cplx), v, "RAAR", n_iter=2, hop_length=HOP, epsilon=0.1)
+        results.append(torch.autograd.grad(S.abs().pow(2).sum(), v)[0])
+    exact, single = results
+    assert ((single - exact).norm() / exact.norm()).item() < 1e-3

@@ -11,6 +11,7 @@
 #include "phasewise/kernels/phase_model_table.hpp"
 #include "phasewise/kernels/phase_table.hpp"
 #include "phasewise/kernels/transform_table.hpp"
+#include "phasewise/kernels/unfolding_table.hpp"
 
 namespace phasewise {
 
@@ -31,6 +32,9 @@ const FilterKernels<T>& filter_kernels(Isa isa);
 
 template <class T>
 const MultichannelKernels<T>& multichannel_kernels(Isa isa);
+
+template <class T>
+const UnfoldingKernels<T>& unfolding_kernels(Isa isa);
 
 template <class T>
 const NmfKernels<T>& nmf_kernels(Isa isa);

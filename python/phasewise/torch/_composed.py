@@ -31,10 +31,15 @@ class ComposedSteps:
         weights = _bins.shares(p.V, rows[_bins.EXPONENT]) if p.weights is None else p.weights
         return _bins.Layer(self.names[k], p.X, p.V, weights, rows)
 
-    def begin(self) -> Tensor:
+    def take(self, tensor: Tensor) -> Tensor:
+        """Return the tensor."""
+        return tensor
+
+    def begin(self, out: Tensor | None) -> Tensor:
         """Return the signals of the start."""
         p = self.problem
-        return self.signals(_bins.magnitude(p.X.unsqueeze(-3), p.V) if p.start is None else p.start)
+        y = self.signals(_bins.magnitude(p.X.unsqueeze(-3), p.V) if p.start is None else p.start)
+        return y if out is None else out.copy_(y)
 
     def signals(self, S: Tensor) -> Tensor:
         """Return the signals of spectra."""
@@ -47,12 +52,15 @@ class ComposedSteps:
         return G
 
     def step(
-        self, k: int, S: Tensor | None, y: Tensor, state: bool, signal: bool
+        self, k: int, S: Tensor | None, y: Tensor, state: bool, signal: bool, out: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
         """Return the next spectra and their signals."""
         G = self._spectra(y)
         fresh = _bins.layer(self._layer(k), G if S is None else S, G)
-        return fresh if state else None, self.signals(fresh) if signal else None
+        after = self.signals(fresh) if signal else None
+        if out is not None:
+            out.copy_(after if self.problem.by_signal and after is not None else fresh)
+        return fresh if state else None, after
 
     def _whole(self, g: Tensor | None, z: Tensor | None) -> Tensor:
         """Add the two parts of a gradient."""

@@ -8,7 +8,7 @@ c - 1 in between are computed again when their turn comes, with c near the root 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -49,29 +49,31 @@ class Problem(NamedTuple):
 
 
 class Steps(Protocol):
-    """What computes one layer: torch's operations, or the core."""
+    """What computes one layer: torch's operations, or the core. It has its own form of arrays."""
 
-    def begin(self) -> Tensor:
-        """Return the signals of the start, (batch, source, samples)."""
+    def take(self, tensor: Tensor) -> Any:
+        """Return a tensor in that form, sharing memory where its layout allows."""
 
-    def signals(self, S: Tensor) -> Tensor:
+    def begin(self, out: Any) -> Any:
+        """Return the signals of the start, (batch, source, samples); in ``out`` unless it is None."""
+
+    def signals(self, S: Any) -> Any:
         """Return the signals of spectra."""
 
-    def step(
-        self, k: int, S: Tensor | None, y: Tensor, state: bool, signal: bool
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """Return the next spectra and their signals, those that are asked for."""
+    def step(self, k: int, S: Any, y: Any, state: bool, signal: bool, out: Any) -> tuple[Any, Any]:
+        """Return the next spectra and their signals, those that are asked for.
 
-    def step_backward(
-        self, k: int, S: Tensor | None, y: Tensor, g: Tensor | None, z: Tensor | None
-    ) -> tuple[Tensor | None, Tensor]:
-        """Add to the gradients of the arguments; return the gradient of the state before.
-
-        It comes and goes in two parts that are to be added: spectra ``g``, and what the synthesis hands
-        back of a gradient of signals, kept as signals ``z``.
+        ``out``, unless it is None, takes the signals if they are what is kept, else the spectra.
         """
 
-    def end(self, g: Tensor | None, z: Tensor | None) -> Tensor | None:
+    def step_backward(self, k: int, S: Any, y: Any, g: Any, z: Any) -> tuple[Any, Any]:
+        """Add to the gradients of the arguments; return the gradient of the state before.
+
+        It comes and goes in two parts that are to be added, of which one may be None: spectra ``g``, and what
+        the synthesis hands back of a gradient of signals, kept as signals ``z``.
+        """
+
+    def end(self, g: Any, z: Any) -> Tensor | None:
         """Turn the gradient of the start into that of what it was made of; return its own if it was given."""
 
     def gradients(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
@@ -92,42 +94,36 @@ def kept_states(update: str, layers: int) -> list[int]:
     return list(range(math.isqrt(layers), layers, math.isqrt(layers)))
 
 
-def forward(steps: Steps, problem: Problem, keep: bool) -> tuple[Tensor, list[Tensor]]:
-    """Run all layers; return the result and, if asked for, the states that the way back needs."""
-    kept = kept_states(problem.update, problem.layers) if keep else []
-    states: list[Tensor] = []
-    S, y = problem.start, None
+def forward(steps: Steps, problem: Problem, kept: Tensor) -> Any:
+    """Run all layers and return the result; write the states that the way back needs to ``kept``.
+
+    An empty ``kept`` keeps none.
+    """
+    places = kept_states(problem.update, problem.layers) if len(kept) else []
+    room = {k: steps.take(kept[i]) for i, k in enumerate(places)}
+    S = None if problem.start is None else steps.take(problem.start)
+    y = None if problem.layers == 0 else steps.begin(room.get(0))
     for k in range(problem.layers):
-        if y is None:
-            y = steps.begin()
-        if k in kept:
-            states.append(y if problem.by_signal else _known(S))
         last = k + 1 == problem.layers
-        S, y = steps.step(k, S, y, last or not problem.by_signal, not last)
-    return _known(S), states
+        S, y = steps.step(k, S, y, last or not problem.by_signal, not last, room.get(k + 1))
+    return S
 
 
-def backward(steps: Steps, problem: Problem, grad: Tensor, states: list[Tensor]) -> Tensor | None:
+def backward(steps: Steps, problem: Problem, grad: Tensor, kept: Tensor) -> Tensor | None:
     """Run all layers backwards; return the gradient of the start if it was given."""
-    kept = kept_states(problem.update, problem.layers)
-    firsts = kept if problem.by_signal else [0, *kept]
-    g: Tensor | None = grad
-    z: Tensor | None = None
-    S: Tensor | None
+    places = kept_states(problem.update, problem.layers)
+    states = {k: steps.take(kept[i]) for i, k in enumerate(places)}
+    if not problem.by_signal and problem.start is not None:
+        states[0] = steps.take(problem.start)
+    firsts = sorted(states)
+    g, z = steps.take(grad), None
     for first, last in reversed(list(zip(firsts, [*firsts[1:], problem.layers], strict=True))):
-        state = problem.start if first == 0 and not problem.by_signal else states.pop()
-        S, y = (None, _known(state)) if problem.by_signal else (state, steps.signals(_known(state)))
+        S, y = (None, states[first]) if problem.by_signal else (states[first], steps.signals(states[first]))
         path = [(S, y)]
         for k in range(first, last - 1):
-            S, fresh = steps.step(k, S, y, not problem.by_signal, True)
-            y = _known(fresh)
+            S, y = steps.step(k, S, y, not problem.by_signal, True, None)
             path.append((S, y))
         for k in reversed(range(first, last)):
             S, y = path.pop()
             g, z = steps.step_backward(k, S, y, g, z)
     return steps.end(g, z)
-
-
-def _known(value: Tensor | None) -> Tensor:
-    assert value is not None
-    return value

@@ -6,6 +6,7 @@ it is computed. There are first derivatives, and an error for second ones that s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from phasewise.torch import _bridge, _native
 from phasewise.torch._composed import ComposedSteps
 from phasewise.torch._ops.registration import gradient, operator
-from phasewise.torch._unfolding import Frames, Problem, backward, forward, kept_states
+from phasewise.torch._unfolding import Frames, Problem, Steps, backward, forward, kept_states
 
 __all__ = ["unfold", "unfold_backward"]
 
@@ -50,29 +51,13 @@ def _problem(
     return Problem(X, V, folded(weights), folded(start), parameters, framing, update, epsilon)
 
 
-def _unfolded(transforms: Any) -> Any:
-    """Return the way there with these transforms."""
-
-    def run(*arguments: Any) -> tuple[Tensor, Tensor]:
-        keep = arguments[-1]
-        problem = _problem(*arguments[:-1])
-        result, states = forward(ComposedSteps(problem, transforms), problem, keep)
-        batch = arguments[1].shape[:-3]
-        kept = torch.stack(states) if states else _nothing_kept(problem)
-        if problem.start is not None and result.data_ptr() == problem.start.data_ptr():
-            result = result.clone()
-        return _frame_major(result).reshape(arguments[1].shape), kept.reshape(
-            kept.shape[0], *batch, *kept.shape[2:]
-        )
-
-    return run
-
-
-def _nothing_kept(problem: Problem) -> Tensor:
-    batch, sources = problem.V.shape[:2]
+def _room(problem: Problem, keep: bool) -> Tensor:
+    """Return memory for the states that are kept."""
+    count = len(kept_states(problem.update, problem.layers)) if keep else 0
+    batch, sources, bins, frames = problem.V.shape
     if problem.by_signal:
-        return problem.V.new_empty((0, batch, sources, problem.frames.length))
-    return problem.X.new_empty((0, batch, sources, *problem.V.shape[2:]))
+        return problem.V.new_empty((count, batch, sources, problem.frames.length))
+    return problem.X.new_empty((count, batch, sources, frames, bins)).mT
 
 
 def _frame_major(spectra: Tensor) -> Tensor:
@@ -80,26 +65,60 @@ def _frame_major(spectra: Tensor) -> Tensor:
     return spectra.mT.contiguous().mT
 
 
-def _unfolded_backward(transforms: Any) -> Any:
-    """Return the way back with these transforms."""
+def _composed(transforms: Any, problem: Problem) -> tuple[Steps, Callable[[Any], Tensor]]:
+    return ComposedSteps(problem, transforms), _frame_major
+
+
+def _on_host(problem: Problem, learn: bool) -> tuple[Steps, Callable[[Any], Tensor]]:
+    """Return the core's layers, or those composed of its transforms for more sources than it takes."""
+    if problem.V.shape[1] > _bridge.MOST_SOURCES or problem.V.numel() == 0:
+        return _composed(_bridge, problem)
+    return _bridge.CoreSteps(problem, learn), _bridge.spectra_of_rows
+
+
+def _elsewhere(problem: Problem, learn: bool) -> tuple[Steps, Callable[[Any], Tensor]]:
+    return _composed(_native, problem)
+
+
+def _unfolded(choose: Any) -> Any:
+    """Return the way there with these layers."""
+
+    def run(*arguments: Any) -> tuple[Tensor, Tensor]:
+        problem = _problem(*arguments[:-1])
+        kept = _room(problem, arguments[-1])
+        steps, public = choose(problem, False)
+        result = public(forward(steps, problem, kept))
+        shape = arguments[1].shape
+        return _batched(result, shape), kept.reshape(kept.shape[0], *shape[:-3], *kept.shape[2:])
+
+    return run
+
+
+def _unfolded_backward(choose: Any) -> Any:
+    """Return the way back with these layers."""
 
     def run(grad: Tensor, states: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-        problem = _problem(*arguments)
-        steps = ComposedSteps(problem, transforms)
-        shape = arguments[1].shape
-        kept = [state.reshape(problem.V.shape[0], *state.shape[len(shape) - 3 :]) for state in states]
+        problem, shape = _problem(*arguments[:-1]), arguments[1].shape
+        steps, _ = choose(problem, arguments[-1])
+        kept = states.reshape(states.shape[0], problem.V.shape[0], *states.shape[len(shape) - 2 :])
         of_start = backward(steps, problem, grad.reshape(problem.V.shape), kept)
         of_X, of_V, of_weights, of_parameters = steps.gradients()
         missing = of_V.new_empty(0)
         return (
-            _frame_major(of_X.reshape(arguments[0].shape)),
-            _frame_major(of_V.reshape(shape)),
-            missing if of_weights is None else _frame_major(of_weights.reshape(shape)),
-            missing.to(grad.dtype) if of_start is None else _frame_major(of_start.reshape(shape)),
+            _batched(_frame_major(of_X), arguments[0].shape),
+            _batched(_frame_major(of_V), shape),
+            missing if of_weights is None else _batched(_frame_major(of_weights), shape),
+            missing.to(grad.dtype) if of_start is None else _batched(_frame_major(of_start), shape),
             of_parameters,
         )
 
     return run
+
+
+def _batched(spectra: Tensor, shape: torch.Size) -> Tensor:
+    """Unfold the batch axes of a frame-major tensor, which stays so."""
+    *leading, bins, frames = shape
+    return spectra.mT.reshape(*leading, frames, bins).mT
 
 
 def _like(tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -114,7 +133,7 @@ def _fake_unfold(mixture: Tensor, magnitudes: Tensor, *rest: Any) -> tuple[Tenso
     if update == "misi":
         kept = magnitudes.new_empty((count, *batch, sources, length))
     else:
-        kept = mixture.new_empty((count, *batch, sources, bins, frames))
+        kept = mixture.new_empty((count, *batch, sources, frames, bins)).mT
     return _like(magnitudes, mixture.dtype), kept
 
 
@@ -134,17 +153,17 @@ def _fake_backward(
 unfold = operator(
     "unfold",
     f"({_ARGUMENTS}, bool keep) -> (Tensor, Tensor)",
-    core=_unfolded(_bridge),
-    native=_unfolded(_native),
+    core=_unfolded(_on_host),
+    native=_unfolded(_elsewhere),
     fake=_fake_unfold,
     data={0: 0, 1: 0, 2: 0, 3: 0},
     results=(0, 1),
 )
 unfold_backward = operator(
     "unfold_backward",
-    f"(Tensor grad, Tensor states, {_ARGUMENTS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
-    core=_unfolded_backward(_bridge),
-    native=_unfolded_backward(_native),
+    f"(Tensor grad, Tensor states, {_ARGUMENTS}, bool learn) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+    core=_unfolded_backward(_on_host),
+    native=_unfolded_backward(_elsewhere),
     fake=_fake_backward,
     data={0: 0, 1: 1, 2: 0, 3: 0, 4: 0, 5: 0},
     results=None,
@@ -161,13 +180,14 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
 def _backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Any, ...]:
     saved = iter(ctx.saved_tensors)
     tensors = [next(saved) if given else None for given in ctx.given]
-    of_X, of_V, of_weights, of_start, of_parameters = unfold_backward(grad, *tensors, *ctx.options)
+    learn = ctx.needs_input_grad[4]
+    of_X, of_V, of_weights, of_start, of_parameters = unfold_backward(grad, *tensors, *ctx.options, learn)
     return (
         of_X,
         of_V,
         of_weights if ctx.given[3] else None,
         of_start if ctx.given[4] else None,
-        of_parameters,
+        of_parameters if learn else None,
         *[None] * 8,
     )
 

@@ -26,6 +26,10 @@ def _magnitude(Y: Tensor, V: Tensor, epsilon: float) -> Tensor:
     return _frame_major(_bins.magnitude(Y, V))
 
 
+def _magnitude_on_host(Y: Tensor, V: Tensor, epsilon: float) -> Tensor:
+    return _bridge.magnitude_projection(Y, V)
+
+
 def _mixing(S: Tensor, X: Tensor, weights: Tensor) -> Tensor:
     return _frame_major(_bins.mix(S, X, weights))
 
@@ -33,7 +37,7 @@ def _mixing(S: Tensor, X: Tensor, weights: Tensor) -> Tensor:
 magnitude_projection = operator(
     "magnitude_projection",
     "(Tensor spectrum, Tensor magnitudes, float epsilon) -> Tensor",
-    core=_magnitude,
+    core=_magnitude_on_host,
     native=_magnitude,
     fake=_like,
     data={0: 0, 1: 0},
