@@ -12,7 +12,8 @@ _INTRODUCTION = """# Inversion algorithms
 Made from `phasewise.phase.registry` by `tools/make_algorithm_table.py`. h is the mixing error, i the
 inconsistency, m the magnitude error; "falls" says that the cost never increases (with zero padding).
 "Calls" are projections on consistent spectrograms (two transforms of every frame of every source) for n
-iterations; they are nearly all of the time. Latency is what a result waits for.
+iterations; they are nearly all of the time. Latency is what a result waits for; those marked "online"
+run on streams too, and wait for the K frames of their look-ahead.
 """
 
 
@@ -30,7 +31,7 @@ def _row(a: Algorithm) -> str:
         relaxation,
         a.start,
         a.calls,
-        a.latency,
+        a.latency + ("; online, K frames" if a.online else ""),
         a.paper,
     )
     return "| " + " | ".join(cells) + " |"
@@ -43,8 +44,9 @@ def page() -> str:
     several = "\n".join(_row(a) for a in ALGORITHMS.values())
     one = "\n".join(_row(a) for a in SINGLE_SOURCE.values())
     return (
-        f"{_INTRODUCTION}\n## Several sources: `spectrogram_inversion`, `misi`\n\n{head}\n{several}\n\n"
-        f"## One source: `griffinlim`\n\n{head}\n{one}\n"
+        f"{_INTRODUCTION}\n## Several sources: `spectrogram_inversion`, `misi`, `OnlineInversion`\n\n"
+        f"{head}\n{several}\n\n"
+        f"## One source: `griffinlim`, `RTISILA`\n\n{head}\n{one}\n"
     )
 
 

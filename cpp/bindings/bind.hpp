@@ -14,6 +14,7 @@ void bind_inversion(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_multichannel(pybind11::module_& m);
 void bind_nmf(pybind11::module_& m);
+void bind_online_inversion(pybind11::module_& m);
 void bind_phase(pybind11::module_& m);
 void bind_phase_model(pybind11::module_& m);
 void bind_stft(pybind11::module_& m);

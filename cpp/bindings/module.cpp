@@ -18,6 +18,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   phasewise::bindings::bind_phase_model(m);
   phasewise::bindings::bind_integration(m);
   phasewise::bindings::bind_frame_stage(m);
+  phasewise::bindings::bind_online_inversion(m);
   phasewise::bindings::bind_nmf(m);
   phasewise::bindings::bind_activations(m);
   phasewise::bindings::bind_unfolding(m);

@@ -70,6 +70,7 @@ void FrameStage<T>::flush(std::size_t length, T* const* signal) {
   const std::size_t position = received_ * plan_->hop(), zeros = latency() - std::min(latency(), position);
   std::size_t done = position - std::min(latency(), position), at = zeros;
   for (std::size_t s = 0; s < rows_.size(); ++s) std::fill(signal[s], signal[s] + zeros, T(0));
+  method_->conclude(length);
   for (std::size_t left = unsettled(); left > 0; --left) {
     finish();
     const std::size_t made = synthesis_.samples(1), wanted = std::min(made, length - done);
@@ -112,6 +113,7 @@ void FrameStage<T>::push_spectra(const FrameBlock<T>& block, T* const* estimate)
 template <class T>
 void FrameStage<T>::flush_spectra(T* const* estimate) {
   const std::size_t left = unsettled();
+  method_->conclude(plan_->samples(received_));
   for (std::size_t f = 0; f < left; ++f) {
     finish();
     save(estimate, f);

@@ -220,6 +220,12 @@ class NmfOptions:
     accelerate: bool
     guard_l2: bool
 
+class OnlineStart:
+    mixture: OnlineStart
+    wiener: OnlineStart
+    sinusoidal: OnlineStart
+    overlap: OnlineStart
+
 class Padding:
     none: Padding
     zeros: Padding
@@ -665,6 +671,46 @@ def online_anisotropic(
 @overload
 def online_anisotropic(
     plan: StftPlan64, channels: int, *, concentrations: NDArray[numpy.float64]
+) -> FrameStage64: ...
+@overload
+def online_inversion(
+    plan: StftPlan32,
+    channels: int,
+    *,
+    sources: int,
+    lookahead: int,
+    n_iter: int,
+    mixed: bool = True,
+    update: Update,
+    magnitude_last: bool = False,
+    alpha: float = 0.0,
+    beta: float = 0.0,
+    gamma: float = 0.0,
+    sigma: float = 0.0,
+    momentum: float = 0.0,
+    exponent: float = 0.0,
+    shares: Sequence[float] = [],
+    start: OnlineStart,
+) -> FrameStage32: ...
+@overload
+def online_inversion(
+    plan: StftPlan64,
+    channels: int,
+    *,
+    sources: int,
+    lookahead: int,
+    n_iter: int,
+    mixed: bool = True,
+    update: Update,
+    magnitude_last: bool = False,
+    alpha: float = 0.0,
+    beta: float = 0.0,
+    gamma: float = 0.0,
+    sigma: float = 0.0,
+    momentum: float = 0.0,
+    exponent: float = 0.0,
+    shares: Sequence[float] = [],
+    start: OnlineStart,
 ) -> FrameStage64: ...
 @overload
 def online_mixing(

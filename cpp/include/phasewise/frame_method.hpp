@@ -35,7 +35,9 @@ class FrameMethod {
   // Takes the next frame of a channel. Once lookahead() frames have come before, estimate (sources, bins), complex, gets
   // the sources of the frame that many back.
   virtual void take(std::size_t channel, const SourceFrame<T>& frame, T* estimate) = 0;
-  // The same without a next frame: the stream is over.
+  // The stream is over, and its signals have `length` samples; called before finish().
+  virtual void conclude(std::size_t length) { static_cast<void>(length); }
+  // The same as take() without a next frame, once for every frame that is not settled.
   virtual void finish(std::size_t channel, T* estimate) = 0;
   // All channels have had their frame.
   virtual void advance() = 0;

@@ -7,6 +7,8 @@ from phasewise.phase.headroom import GainMap, gain_map
 from phasewise.phase.integration import pghi
 from phasewise.phase.inversion import misi, spectrogram_inversion
 from phasewise.phase.online.integration import RTPGHI
+from phasewise.phase.online.inversion import OnlineInversion, OnlineMISI
+from phasewise.phase.online.single import RTISILA
 from phasewise.phase.online.unwrapping import OnlinePUIter
 from phasewise.phase.onsets import detect_onsets
 from phasewise.phase.registry import ALGORITHMS
@@ -16,9 +18,12 @@ from phasewise.phase.unwrapping import mixing_iterations, pu_iter
 
 __all__ = [
     "ALGORITHMS",
+    "RTISILA",
     "RTPGHI",
     "GainMap",
     "GriffinLimState",
+    "OnlineInversion",
+    "OnlineMISI",
     "OnlinePUIter",
     "bregman_misi",
     "detect_onsets",

@@ -43,6 +43,8 @@ class Algorithm:
         Projections on consistent spectrograms, the costly part, in n iterations.
     latency : str
         How much of the signal it waits for before a result.
+    online : bool
+        Whether `OnlineInversion` or, for one source, `RTISILA` iterates it on streams.
     exact_mixture : bool
         Whether the estimates sum to the mixture exactly.
     exact_magnitude : bool
@@ -61,6 +63,7 @@ class Algorithm:
     start: str = "mixture"
     calls: str = "n"
     latency: str = "the whole signal"
+    online: bool = False
     exact_mixture: bool = False
     exact_magnitude: bool = False
 
@@ -94,6 +97,7 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         monotone=True,
         update="misi",
         exact_mixture=True,
+        online=True,
     ),
     Algorithm(
         "Mix+Incons",
@@ -103,6 +107,7 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         monotone=True,
         update="mix_incons",
         weights="magnitude",
+        online=True,
     ),
     Algorithm(
         "Mix+Incons_hardMag",
@@ -113,6 +118,7 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         update="mix_incons_hard_mag",
         weights="magnitude",
         exact_magnitude=True,
+        online=True,
     ),
     Algorithm(
         "Incons_hardMix",
@@ -144,6 +150,7 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         monotone=True,
         update="mag_incons_hard_mix",
         exact_mixture=True,
+        online=True,
     ),
     Algorithm(
         "RRR",
@@ -155,6 +162,7 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         relaxation=0.8,
         calls="n + 1",
         exact_mixture=True,
+        online=True,
     ),
     Algorithm(
         "RAAR",
@@ -167,6 +175,7 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         relaxation=0.9,
         calls="n + 1",
         exact_mixture=True,
+        online=True,
     ),
     Algorithm(
         "auto",
@@ -194,6 +203,7 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         update="griffin_lim",
         start="random",
         exact_magnitude=True,
+        online=True,
     ),
     Algorithm(
         "fgla",
@@ -204,6 +214,7 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         update="griffin_lim",
         start="random",
         exact_magnitude=True,
+        online=True,
     ),
     Algorithm(
         "admm",
@@ -215,6 +226,7 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         start="random",
         calls="n + 1",
         relaxation=1.0,
+        online=True,
     ),
     Algorithm(
         "rrr",
@@ -226,6 +238,7 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         start="random",
         calls="n + 1",
         relaxation=0.8,
+        online=True,
     ),
     Algorithm(
         "raar",
@@ -237,6 +250,7 @@ SINGLE_SOURCE: dict[str, Algorithm] = _table(
         start="random",
         calls="n + 1",
         relaxation=0.9,
+        online=True,
     ),
     Algorithm(
         "bregman",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from phasewise._validate import choice
 from phasewise.errors import ParameterError
 from phasewise.filters.online import OnlineAnisotropicWiener
 from phasewise.phase.online._stage import MixtureStage
+from phasewise.phase.online.inversion import OnlineInversion, OnlineMISI
 from phasewise.phase.online.unwrapping import OnlinePUIter
 from phasewise.phase.online.wiener import OnlineWiener
 
@@ -19,6 +21,9 @@ _STAGES: dict[str, tuple[Callable[..., MixtureStage], tuple[str, ...]]] = {
     "wiener": (OnlineWiener, ("power",)),
     "anisotropic": (OnlineAnisotropicWiener, ("kappa",)),
     "PU-Iter": (OnlinePUIter, ("n_iter",)),
+    "MISI": (OnlineMISI, ("lookahead", "n_iter", "init")),
+    "RAAR": (partial(OnlineInversion, algo="RAAR"), ("lookahead", "n_iter", "init")),
+    "RRR": (partial(OnlineInversion, algo="RRR"), ("lookahead", "n_iter", "init")),
 }
 #: Names of the methods of `StreamingSeparator`, `StreamingRefiner` and ``phasewise live``.
 ONLINE_METHODS = tuple(_STAGES)
