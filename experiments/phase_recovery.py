@@ -71,8 +71,8 @@ class Item:
         return float(np.nanmean(np.minimum(scores, CAP)))
 
 
-def items(data: Path, quick: bool) -> Iterator[Item]:
-    """Yield the development items; quick: three of them, and shorter."""
+def items(data: Path, quick: bool, seconds: float = SECONDS) -> Iterator[Item]:
+    """Yield the development items; quick: three of them, and 3 s at most."""
     folders = sorted(path for path in (data / "dev").iterdir() if path.is_dir())
     if quick:
         folders = [f for f in folders if f.name in ("music_band", "song_1_001", "speakers_1")]
@@ -84,7 +84,7 @@ def items(data: Path, quick: bool) -> Iterator[Item]:
                 sources.append(samples.mean(axis=0, dtype=np.float32))
         if not sources:
             raise SystemExit(f"no sources (*.flac) in {folder}; give the folder that holds dev/ as --data.")
-        cut = np.stack(sources)[:, : int((3.0 if quick else SECONDS) * rate)]
+        cut = np.stack(sources)[:, : int((min(3.0, seconds) if quick else seconds) * rate)]
         n_fft = 2 ** round(np.log2(WINDOW_SECONDS * rate))
         transform = {"n_fft": n_fft, "hop_length": n_fft // 4, "length": cut.shape[-1]}
         yield Item(folder.name, cut, transform, music=rate >= 22050)
