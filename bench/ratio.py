@@ -58,6 +58,8 @@ def rows(job: Job, times: dict[str, list[float]]) -> list[dict[str, Any]]:
             "ratio": median(seconds) / median(ours),
             "ratio_min": min(seconds) / min(ours),
             "target": job.target.get(name),
+            "share": median(seconds) / job.seconds if job.seconds else None,
+            "share_target": job.share if name == OURS and job.share else None,
         }
         for name, seconds in times.items()
     ]
@@ -101,6 +103,11 @@ def main() -> None:
                 if row["target"] is None
                 else f"{row['target']:.1f} {'met' if row['ratio'] >= row['target'] else 'MISSED'}"
             )
+            if row["share"] is not None:
+                goal = f"{row['share']:.4f} of real time {goal}"
+            if row["share_target"] is not None:
+                met = "met" if row["share"] <= row["share_target"] else "MISSED"
+                goal = f"{goal}(at most {row['share_target']:g}: {met})"
             print(
                 f"{row['job']:42} {row['contender']:20} {row['median_ms']:10.2f} {row['min_ms']:9.2f} "
                 f"{row['ratio']:6.2f} {row['ratio_min']:6.2f}  {goal}",

@@ -27,12 +27,18 @@ class Job:
         ``check(name, answer, ours)`` raises AssertionError if a contender's answer is not the same as ours.
     target : dict
         Name of a peer, or ``BEST_PEER`` -> the ratio (its time over ours) that the project has promised.
+    seconds : float
+        Length of the audio, for what must keep up with it; 0 for the rest.
+    share : float
+        Share of that time that the project has promised to need at most.
     """
 
     name: str
     contenders: dict[str, Callable[[], Any]]
     check: Callable[[str, Any, Any], None]
     target: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    share: float = 0.0
 
 
 def agree(tolerance: float) -> Callable[[str, Any, Any], None]:
@@ -78,8 +84,8 @@ def keep_pages() -> None:
 
 def all_jobs(threads: int) -> Iterator[Callable[[], Job]]:
     """Yield makers of all jobs; a job is made when its turn comes, so that memory stays small."""
-    from . import inversion, nmf, torch_ops, transforms
+    from . import inversion, nmf, online, torch_ops, transforms
 
-    for module in (transforms, inversion, nmf, torch_ops):
+    for module in (transforms, inversion, nmf, online, torch_ops):
         for maker in module.JOBS:
             yield lambda maker=maker: maker(threads)  # type: ignore[misc]
