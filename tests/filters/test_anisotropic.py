@@ -130,6 +130,24 @@ def test_level_does_not_matter(kappa, scale):
     np.testing.assert_array_equal(louder, gain * pw.anisotropic_wiener(X, V, kappa=kappa, phase=phase))
 
 
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4), kappa=st.floats(0, 60))
+@settings(max_examples=40, deadline=None)
+def test_phases_only_matter_relative_to_each_other(seed, count, kappa):
+    """Turning mixture and expected phases of a bin turns the estimates; mirroring mirrors them."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((17, 4, 2)).view(np.complex128)[..., 0]
+    V, phase = rng.uniform(0, 1, (count, 17, 4)) ** 4, rng.uniform(-3, 3, (count, 17, 4))
+    S, variance, relation = pw.anisotropic_wiener(X, V, kappa=kappa, phase=phase, return_moments=True)
+    angle = rng.uniform(-3, 3, X.shape)
+    turn = np.exp(1j * angle)
+    turned = pw.anisotropic_wiener(X * turn, V, kappa=kappa, phase=phase + angle, return_moments=True)
+    assert relative_error(turned[0], S * turn) < 1e-9
+    for actual, expected in zip(turned[1:], (variance, relation * turn**2), strict=True):
+        assert abs(actual - expected).max() < 1e-9 * (V**2).max()
+    mirrored = pw.anisotropic_wiener(X.conj(), V, kappa=kappa, phase=-phase)
+    assert relative_error(mirrored, S.conj()) < 1e-9
+
+
 def test_model_of_the_phase_helps(sources):
     X, V = sources.sum(axis=0), abs(sources)
     wiener, model = score(pw.wiener(X, V), sources), score(pw.anisotropic_wiener(X, V), sources)

@@ -133,6 +133,22 @@ def test_cost_never_increases(seed, count, kappa, delta, solver):
     assert relative_error(estimate.sum(axis=0), S.sum(axis=0)) < 1e-12
 
 
+@given(kappa=st.floats(0, 20), scale=st.integers(-20, 20), solver=st.sampled_from(["cg", "mm"]))
+@settings(max_examples=20, deadline=None)
+def test_level_and_order_only_scale_and_permute(kappa, scale, solver):
+    """The weight of the inconsistency is relative to the powers: that of a gain c is delta / c**2."""
+    S = pw.stft(np.random.default_rng(7).standard_normal((3, 300)), n_fft=32, hop_length=8)
+    X, V, gain = S.sum(axis=0), abs(S), 2.0**scale
+    options = {"kappa": kappa, "n_iter": 5, "tol": 0.0, "solver": solver, "length": 300}
+    options["phase"] = S
+    expected = pw.consistent_anisotropic_wiener(X, V, delta=20.0, **options)
+    louder = pw.consistent_anisotropic_wiener(gain * X, gain * V, delta=20.0 / gain**2, **options)
+    np.testing.assert_array_equal(louder, gain * expected)
+    options["phase"] = S[::-1]
+    permuted = pw.consistent_anisotropic_wiener(X, V[::-1], delta=20.0, **options)
+    assert relative_error(permuted[::-1], expected) < 1e-9
+
+
 def test_solvers_meet(problem):
     options = {"delta": 30.0, "tol": 0.0, "return_cost": True, **OPTIONS}
     direct, low = pw.consistent_anisotropic_wiener(*problem, n_iter=60, **options)

@@ -27,14 +27,14 @@ struct MultichannelBins {
   PW_INLINE std::size_t matrix(std::size_t j) const { return j * static_cast<std::size_t>(n * n); }
   PW_INLINE void read(const T* values, std::size_t channel_stride, Complex<V>* z) const {
     const V scale = V::broadcast(b.scale);
-    for (int c = 0; c < n; ++c) {
+    each<most>(n, [&](int c) PW_LAMBDA {
       const Complex<V> x = load_interleaved<V>(values + static_cast<std::size_t>(c) * channel_stride + 2 * k, b.bins - k);
       z[c] = {scale * x.re, scale * x.im};
-    }
+    });
   }
   PW_INLINE V energy(const Complex<V>* z) const {
     V total = V::zero();
-    for (int c = 0; c < n; ++c) total = total + squared(z[c]);
+    each<most>(n, [&](int c) PW_LAMBDA { total = total + squared(z[c]); });
     return total;
   }
   PW_INLINE void add(V x, T* memory) const { (V::load(memory) + x).store(memory); }
@@ -64,30 +64,33 @@ struct MultichannelBins {
   PW_INLINE void learn_posterior(std::size_t j, V power, const Matrix& covariance, const Matrix& gain, const Complex<V>* u,
                                  const Complex<V>* y) const {
     V matched = V::zero();
-    for (int c = 0; c < n; ++c) matched = fma(u[c].re, y[c].re, fma(u[c].im, y[c].im, matched));
+    each<most>(n, [&](int c) PW_LAMBDA { matched = fma(u[c].re, y[c].re, fma(u[c].im, y[c].im, matched)); });
     const V surplus = (matched - trace_of_product(n, gain, covariance)) * V::broadcast(T(1) / static_cast<T>(n));
     const V next = max(fma(power, surplus, power), V::zero()), inverse = select_positive(next, V::broadcast(1) / next, V::zero());
     Complex<V> product[most * most];  // gain C
-    for (int i = 0; i < n; ++i)
-      for (int k = 0; k < n; ++k) {
+    each<most>(n, [&](int i) PW_LAMBDA {
+      each<most>(n, [&](int k) PW_LAMBDA {
         Complex<V> total{V::zero(), V::zero()};
-        for (int m = 0; m < n; ++m) {
+        each<most>(n, [&](int m) PW_LAMBDA {
           const Complex<V> c = covariance.at(m, k);
           total = total + multiply(gain.at(i, m), c.re, c.im);
-        }
+        });
         product[i * most + k] = total;
-      }
+      });
+    });
     Matrix moment = covariance;
-    for (int i = 0; i < n; ++i)
-      for (int k = 0; k <= i; ++k) {
+    each<most>(n, [&](int i) PW_LAMBDA {
+      each<most>(n, [&](int k) PW_LAMBDA {
+        if (k > i) return;
         Complex<V> total{V::zero(), V::zero()};
-        for (int m = 0; m < n; ++m) {
+        each<most>(n, [&](int m) PW_LAMBDA {
           const Complex<V> p = product[m * most + k];
           total = total + multiply(covariance.at(i, m), p.re, p.im);
-        }
+        });
         if (i == k) moment.diagonal[i] = moment.diagonal[i] - total.re;
         else moment.lower[below(i, k)] = moment.lower[below(i, k)] - total;
-      }
+      });
+    });
     moment.add_outer(n, V::broadcast(1), y);
     moment.for_each(n, [&](V& x, int) PW_LAMBDA { x = x * inverse; });
     moment.add_to(n, row(b.sums, matrix(j)), b.row);
@@ -100,7 +103,7 @@ struct MultichannelBins {
     read(b.mixture, b.mixture_channel, x);
     Matrix total{};
     const V noise = V::load(row(b.noise, 0));
-    for (int c = 0; c < n; ++c) total.diagonal[c] = noise;
+    each<most>(n, [&](int c) PW_LAMBDA { total.diagonal[c] = noise; });
     V power_sum = V::zero();
     const auto source = [&](std::size_t j, V power) PW_LAMBDA {
       Matrix covariance;
@@ -112,11 +115,11 @@ struct MultichannelBins {
       const V power = V::load(row(b.powers, j));
       const Matrix covariance = source(j, power);
       power_sum = power_sum + power;
-      for (int c = 0; c < n; ++c) total.diagonal[c] = total.diagonal[c] + covariance.diagonal[c];
-      for (int q = 0; q < n * (n - 1) / 2; ++q) total.lower[q] = total.lower[q] + covariance.lower[q];
+      each<most>(n, [&](int c) PW_LAMBDA { total.diagonal[c] = total.diagonal[c] + covariance.diagonal[c]; });
+      total.each_pair(n, [&](int q) PW_LAMBDA { total.lower[q] = total.lower[q] + covariance.lower[q]; });
     }
     const Factored<V, most> factored(n, total);
-    for (int c = 0; c < n; ++c) rest[c] = u[c] = x[c];
+    each<most>(n, [&](int c) PW_LAMBDA { rest[c] = u[c] = x[c]; });
     factored.solve(n, u);
     Matrix gain{};
     if (b.posterior) gain = factored.inverted(n);
@@ -131,15 +134,15 @@ struct MultichannelBins {
     if (b.write) {  // the sources sum to the mixture: they share what the noise would take, as their powers are
       for (std::size_t j = 0; j < b.sources; ++j) {
         filtered(j, V::load(row(b.powers, j)), y);
-        for (int c = 0; c < n; ++c) rest[c] = rest[c] - y[c];
+        each<most>(n, [&](int c) PW_LAMBDA { rest[c] = rest[c] - y[c]; });
       }
       for (std::size_t j = 0; j < b.sources; ++j) {
         const V power = V::load(row(b.powers, j)), share = select_positive(power_sum, power / power_sum, equal);
         filtered(j, power, y);
-        for (int c = 0; c < n; ++c) {
+        each<most>(n, [&](int c) PW_LAMBDA {
           const Complex<V> z{unscale * fma(share, rest[c].re, y[c].re), unscale * fma(share, rest[c].im, y[c].im)};
           store_interleaved(z, b.estimate + static_cast<std::size_t>(c) * b.estimate_channel + j * b.estimate_source + 2 * k, b.bins - k);
-        }
+        });
       }
     } else {
       for (std::size_t j = 0; j < b.sources; ++j) {
@@ -151,7 +154,7 @@ struct MultichannelBins {
     }
     if (!b.likelihood) return V::zero();
     V fit = V::zero();
-    for (int c = 0; c < n; ++c) fit = fma(u[c].re, x[c].re, fma(u[c].im, x[c].im, fit));
+    each<most>(n, [&](int c) PW_LAMBDA { fit = fma(u[c].re, x[c].re, fma(u[c].im, x[c].im, fit)); });
     return fit + factored.log_determinant(n, V::broadcast(b.log_scale));
   }
 };

@@ -42,7 +42,7 @@ def phase_turns(V: Array, hop_length: int, n_fft: int) -> Array:
     return turns
 
 
-def neighbours(u: Array, turns: Array, t: int, here: ArrayLike, after: ArrayLike) -> Array:
+def neighbours(u: Array, turns: Array, t: int, here: Any, after: Any) -> Array:
     """What the frames around frame t make of its phasors."""
     total = np.zeros(u.shape[:-1], dtype=np.complex128)
     if t > 0:
@@ -116,7 +116,8 @@ def gaussian_phase_model(
             candidate = unit(first, before)
 
             def value(w: Array, first: Array = first, second: Array = second) -> Array:
-                return (first * w.conj()).real + (second * w.conj() ** 2).real
+                result: Array = (first * w.conj()).real + (second * w.conj() ** 2).real
+                return result
 
             u[..., t] = now = np.where(value(candidate) > value(before), candidate, before)
             P[..., t] = (alpha * energy - rho * (square * now.conj() ** 2).real) / det
@@ -161,8 +162,8 @@ def gaussian_phase_model(
                 v = (Q + np.sqrt(16 * P + Q**2)) ** 2 / 16
         costs.append(cost())
     S = np.stack([posterior(X[:, t], *prior(t))[0] for t in range(v.shape[-1])], axis=-1)
-    w, h = (None, None) if factors is None else factors
-    return S, v, w, h, np.array(costs)
+    learned: list[Any] = [None, None] if factors is None else factors
+    return S, v, learned[0], learned[1], np.array(costs)
 
 
 def complex_nmf(
