@@ -10,7 +10,7 @@ namespace phasewise {
 
 template <class T>
 void polar(const T* magnitudes, const double* cycles, std::size_t batch, std::size_t frames, std::size_t bins, T* estimate) {
-  constexpr std::size_t tile = 16;  // frames that are transposed together, a few lines of memory from every bin
+  constexpr std::size_t tile = 4;  // frames that are transposed together: their rows stay in the first-level cache
   const PhaseKernels<T>& kernels = phase_kernels<T>(active_isa());
   const std::size_t tiles = (frames + tile - 1) / tile;
   parallel_for(batch * tiles, 1, [&](std::size_t begin, std::size_t end) {
