@@ -155,6 +155,32 @@ def test_state_continues_every_algorithm(problem, algo):
     np.testing.assert_allclose(rest_cost, cost[4:], rtol=1e-6)
 
 
+@pytest.mark.parametrize("options", [{"algo": "auto"}, {"algo": "MISI", "mixing_weights": "refreshed"}])
+def test_states_that_would_not_continue_are_refused(problem, options):
+    with pytest.raises(pw.ParameterError, match="return_state is not for"):
+        pw.spectrogram_inversion(*problem, return_state=True, **options, **OPTIONS)
+
+
+def test_nearest_in_divergence_is_a_minimum(problem):
+    X, V = problem
+    S, cost = solve(problem, "Mag(KL)_hardMix")
+    assert np.array_equal(S, pw.wiener(X, V, power=1.0))
+    a = np.r_[1, np.full(N_FFT // 2 - 1, 2), 1][:, None]
+
+    def divergence(Y):
+        sounds = V > 0
+        return np.sum(
+            (a * (Y * np.log(np.where(sounds, Y / np.where(sounds, V, 1), 1)) - Y + V))[..., sounds]
+        )
+
+    # Other moduli that add up in phase with the mixture are further away.
+    Y, rng = np.abs(S), np.random.default_rng(0)
+    for step in (1e-3, 0.1):
+        move = step * Y * rng.uniform(-1, 1, Y.shape)
+        move -= Y / np.maximum(Y.sum(axis=0), 1e-300) * move.sum(axis=0)
+        assert divergence(Y + move) > cost[0]
+
+
 @pytest.mark.parametrize("algo", ["MISI", "RAAR", "auto"])
 def test_every_item_stops_when_its_cost_does_not_fall(problem, algo):
     X, V = (np.stack([a, 3 * a, a[..., ::-1]]) for a in problem)

@@ -73,7 +73,7 @@ def test_true_sources_are_a_fixed_point(seed, count, size, algo):
     options = transform(size)
     X, _, S = problem(seed, count, options)
     start = "mixture" if algo == "AM" else S
-    if algo != "AM" or count == 1:
+    if algo not in ("AM", "Mag(KL)_hardMix") or count == 1:
         result = pw.spectrogram_inversion(X, np.abs(S), algo, n_iter=5, init=start, **options)
         assert relative_error(result, S) < 1e-9
 

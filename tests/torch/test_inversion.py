@@ -17,7 +17,7 @@ from tolerances import relative_error, tolerance
 
 N_FFT, HOP, LENGTH = 32, 8, 120
 ITERATIVE = ["MISI", "Mix+Incons", "Mix+Incons_hardMag", "Mag+Incons_hardMix", "RRR", "RAAR"]
-ALL = [*ITERATIVE, "AM", "Incons_hardMix", "Mag_hardMix"]
+ALL = [*ITERATIVE, "AM", "Incons_hardMix", "Mag_hardMix", "Mag(KL)_hardMix"]
 
 
 @pytest.fixture

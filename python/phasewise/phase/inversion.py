@@ -16,6 +16,7 @@ with mixing weights :math:`\Lambda_j \ge 0` that sum to 1. The algorithms of
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,10 @@ from phasewise.phase._problem import (
     update_named,
 )
 from phasewise.phase._stopping import run_until
+from phasewise.phase._without_iterations import solve_bins
 from phasewise.phase.agreement import blend_with_prior, feasible_magnitudes
 from phasewise.phase.registry import mixture_algorithm
-from phasewise.phase.weights import core_weights, mixing_shares
+from phasewise.phase.weights import core_weights
 from phasewise.windows import WindowSpec
 
 __all__ = ["misi", "spectrogram_inversion"]
@@ -78,11 +80,11 @@ def spectrogram_inversion(
         Magnitudes V of the sources; channels and batches come before the source axis.
     algo : str
         "AM", "MISI", "Mix+Incons", "Mix+Incons_hardMag", "Incons_hardMix", "Mag_hardMix",
-        "Mag+Incons_hardMix", "RRR", "RAAR" or "auto"; `phasewise.ALGORITHMS` describes them. "auto" is for
-        known and for estimated magnitudes alike, see Notes.
+        "Mag(KL)_hardMix", "Mag+Incons_hardMix", "RRR", "RAAR" or "auto"; `phasewise.ALGORITHMS`
+        describes them. "auto" is for known and for estimated magnitudes alike, see Notes.
     n_iter : int >= 0
-        Iterations. "AM", "Mag_hardMix" and "Incons_hardMix" have none to repeat. RRR, RAAR and "auto" take
-        one projection more than iterations.
+        Iterations. "AM", "Mag_hardMix", "Mag(KL)_hardMix" and "Incons_hardMix" have none to repeat. RRR,
+        RAAR and "auto" take one projection more than iterations.
     consistency_weight : float >= 0
         Weight of the inconsistency in the three "+Incons" algorithms.
     init : {"mixture", "wiener", "random", "sinusoidal", "auto"} or array of shape of `magnitudes`
@@ -116,8 +118,8 @@ def spectrogram_inversion(
     state : array of shape (..., source, freq, frames), complex
         Only with `return_state`: the point from which the next iteration would start. As `init` it continues
         where the iterations ended, exactly but for rounding. RRR and RAAR move another point than their
-        result; for the other algorithms it is the estimate itself. Refreshed weights start anew, and "auto"
-        would take it for its prior.
+        result; for the other algorithms it is the estimate itself. Not for refreshed weights, which also
+        depend on the last mixing, nor for "auto", whose result is a blend with its start.
 
     Raises
     ------
@@ -272,21 +274,23 @@ class _Problem:
         parameters = _parameters(entry.name, entry.relaxation, relaxation, consistency_weight)
         start_from = entry.start if isinstance(init, str) and init == "auto" else init
         # The core takes the phase of the mixture itself, on the way to its first iteration.
-        from_mixture = (
-            isinstance(start_from, str) and start_from == "mixture" and entry.calls != "0" and n_iter > 0
-        )
-        start = self.empty() if from_mixture else self.start(start_from, rng)
+        from_mixture = isinstance(start_from, str) and start_from == "mixture" and n_iter > 0
         batch_shape = self.X.shape[:-2]
-        if entry.name == "Mag_hardMix":
-            return self.mixed(start, entry.weights if weights is None else weights, return_cost, return_state)
-        if entry.name == "AM":
-            return _results(
-                start, self.mixing_error(start)[..., None] if return_cost else None, start, return_state
-            )
-
         kind = entry.weights if weights is None else weights
+        if entry.calls == "0":
+            start_now = partial(self.start, start_from, rng)
+            S, total = solve_bins(entry.name, self.X, self.V, start_now, kind, self.counts())
+            return _results(S, total[..., None] if return_cost else None, S, return_state)
+        start = self.empty() if from_mixture else self.start(start_from, rng)
+
         V = feasible_magnitudes(self.X, self.V) if entry.name == "auto" else self.V
         refresh = isinstance(kind, str) and kind == "refreshed"
+        if return_state and (refresh or entry.name == "auto"):
+            raise ParameterError(
+                'return_state is not for mixing_weights="refreshed", which depend on the last mixing too, nor '
+                'for algo="auto", which would blend with it: use algo="RAAR", relaxation=0.85, with '
+                "phasewise.phase.feasible_magnitudes."
+            )
         estimate = frame_major(start, 3, self.complex)
         cost = np.empty((estimate.shape[0], n_iter)) if return_cost or tol > 0 else None
         state = (
@@ -328,14 +332,6 @@ class _Problem:
             self.public(estimate), costs, self.public(estimate if state is None else state), return_state
         )
 
-    def mixed(self, S: NDArray[Any], weights: Any, return_cost: bool, return_state: bool) -> Any:
-        """Return ``S`` after the mixing projection, and its magnitude error."""
-        shares = mixing_shares(self.V, weights)
-        missing = (self.X - S.sum(axis=-3))[..., None, :, :]
-        S += missing / S.shape[-3] if shares is None else shares * missing
-        cost = (self.counts() * (np.abs(S) - self.V) ** 2).sum(axis=(-3, -2, -1), dtype=np.float64)
-        return _results(S, cost[..., None] if return_cost else None, S, return_state)
-
     def counts(self) -> NDArray[Any]:
         """Return how many bins of the full spectrum each bin stands for, (freq, 1)."""
         a = np.full((self.framing.bins, 1), 2.0)
@@ -370,12 +366,6 @@ class _Problem:
             f = self.framing
             return np.asarray(pu_iter(self.X, self.V, hop_length=f.hop_length, n_fft=f.n_fft))
         return np.asarray(self.V * unit_phasors(self.X)[..., None, :, :])
-
-    def mixing_error(self, S: NDArray[Any]) -> NDArray[Any]:
-        """Return h for each problem of the batch."""
-        return np.asarray(
-            (self.counts() * np.abs(self.X - S.sum(axis=-3)) ** 2).sum(axis=(-2, -1), dtype=np.float64)
-        )
 
 
 def _results(estimate: Any, cost: Any, state: Any, return_state: bool) -> Any:

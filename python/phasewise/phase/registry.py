@@ -143,6 +143,18 @@ ALGORITHMS: dict[str, Algorithm] = _table(
         exact_mixture=True,
     ),
     Algorithm(
+        "Mag(KL)_hardMix",
+        "shares of the mixture in proportion to the magnitudes: the nearest in KL divergence that sum to it",
+        _EUSIPCO,
+        cost="the KL divergence of its magnitudes from those given",
+        monotone=True,
+        iterative=False,
+        weights="magnitude",
+        calls="0",
+        latency="one frame",
+        exact_mixture=True,
+    ),
+    Algorithm(
         "Mag+Incons_hardMix",
         "compromise of magnitude and consistency, then mixing",
         _EUSIPCO,

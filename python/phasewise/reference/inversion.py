@@ -24,6 +24,7 @@ Mix+Incons           (Pmix(S) + s L Pcons(S)) / (1 + s L)                     h 
 Mix+Incons_hardMag   Pmag(Pmix(S) + s L Pcons(S))                             h + s i, non-increasing
 Incons_hardMix       Pmix(Pcons(S)), once                                     i
 Mag_hardMix          Pmix of AM, once                                         m
+Mag(KL)_hardMix      V / sum V X, once                                        KL(|S|, V)
 Mag+Incons_hardMix   Pmix((Pmag(S) + s Pcons(S)) / (1 + s))                   m + s i, non-increasing
 RRR                  S + b (PA(2 PB(S) - S) - PB(S))                          m of PB(S)
 RAAR                 b/2 (RA RB S + S) + (1 - b) PB(S), R = 2 P - identity    m of PB(S)
@@ -66,6 +67,7 @@ DEFAULT_WEIGHTS: dict[str, str | float] = {
     "Mix+Incons_hardMag": "magnitude",
     "Incons_hardMix": "equal",
     "Mag_hardMix": "equal",
+    "Mag(KL)_hardMix": "magnitude",
     "Mag+Incons_hardMix": "equal",
     "RRR": "equal",
     "RAAR": 0.5,
@@ -162,6 +164,11 @@ def spectrogram_inversion(
     def magnitude_error(S: Array) -> Array:
         return np.asarray(np.sum(a * (np.abs(S) - V) ** 2, axis=(-3, -2, -1)))
 
+    def divergence(Y: Array) -> Array:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log = np.where((Y > 0) & (V > 0), np.log(Y / V), 0)
+        return np.where(V > 0, Y * log - Y + V, 0)
+
     def step(S: Array) -> Array:
         if algo == "MISI":
             return mix(mag(cons(S))) if last == "mix" else mag(cons(mix(S)))
@@ -205,6 +212,9 @@ def spectrogram_inversion(
     if algo == "Mag_hardMix":
         S = mix(S)
         return S, _stack([magnitude_error(S)], X.shape[:-2])
+    if algo == "Mag(KL)_hardMix":
+        S = mixing_weights(V, 1.0) * X[..., None, :, :]
+        return S, _stack([np.sum(a * divergence(np.abs(S)), axis=(-3, -2, -1))], X.shape[:-2])
     if algo == "AM":
         return S, _stack([mixing_error(S)], X.shape[:-2])
     costs = []

@@ -63,7 +63,7 @@ def spectrogram_inversion(
         Magnitudes of the sources.
     algo : str
         "AM", "MISI", "Mix+Incons", "Mix+Incons_hardMag", "Incons_hardMix", "Mag_hardMix",
-        "Mag+Incons_hardMix", "RRR" or "RAAR"; see `phasewise.spectrogram_inversion`.
+        "Mag(KL)_hardMix", "Mag+Incons_hardMix", "RRR" or "RAAR"; see `phasewise.spectrogram_inversion`.
     n_iter : int >= 0
         Iterations.
     consistency_weight : float or tensor
@@ -123,6 +123,8 @@ def spectrogram_inversion(
     shares = _given_shares(chosen, V)
     iterations = integer("n_iter", n_iter, minimum=0) if entry.iterative else 1
     if entry.calls == "0" or (iterations == 0 and entry.update != "reflection"):
+        if entry.name == "Mag(KL)_hardMix":
+            return _shares("magnitude", V, epsilon) * X.unsqueeze(-3)
         S = _start(init, X, V, n_fft, hop)
         if entry.name != "Mag_hardMix":
             return S
