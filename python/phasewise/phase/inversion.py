@@ -287,8 +287,8 @@ class _Problem:
         refresh = isinstance(kind, str) and kind == "refreshed"
         if return_state and (refresh or entry.name == "auto"):
             raise ParameterError(
-                'return_state is not for mixing_weights="refreshed", which depend on the last mixing too, nor '
-                'for algo="auto", which would blend with it: use algo="RAAR", relaxation=0.85, with '
+                'return_state is not for mixing_weights="refreshed", which depend on the last mixing too, '
+                'nor for algo="auto", which would blend with it: use algo="RAAR", relaxation=0.85, with '
                 "phasewise.phase.feasible_magnitudes."
             )
         estimate = frame_major(start, 3, self.complex)
