@@ -23,7 +23,7 @@ from phasewise._validate import choice, integer, number
 from phasewise.errors import ParameterError
 from phasewise.phase._problem import reflection_parameters, update_named
 from phasewise.phase.online._stage import MixtureStage
-from phasewise.phase.registry import ALGORITHMS, mixture_algorithm
+from phasewise.phase.registry import ALGORITHMS, Algorithm, mixture_algorithm
 from phasewise.windows import WindowSpec
 
 __all__ = ["OnlineInversion", "OnlineMISI"]
@@ -144,7 +144,7 @@ class OnlineInversion(MixtureStage):
         entry = mixture_algorithm(algo)
         if not entry.online:
             known = ", ".join(repr(name) for name, other in ALGORITHMS.items() if other.online)
-            raise ParameterError(f"algo must be one of {known} for a stream, got {algo!r}: {_REASONS[algo]}")
+            raise ParameterError(f"algo must be one of {known} for a stream, got {algo!r}: {_reason(entry)}")
         sources = integer("n_sources", n_sources)
         lookahead = integer("lookahead", lookahead, minimum=0)
         self._options: dict[str, Any] = {
@@ -262,13 +262,12 @@ class OnlineMISI(OnlineInversion):
         )
 
 
-_FRAME_WISE = "it needs neither iterations nor look-ahead; give its frames to phasewise.StreamingISTFT."
-_REASONS = {
-    "AM": _FRAME_WISE,
-    "Mag_hardMix": _FRAME_WISE,
-    "Incons_hardMix": "one step reaches its optimum, which forgets the magnitudes.",
-    "auto": "it judges magnitudes by the whole signal; 'RAAR' is what it iterates.",
-}
+def _reason(entry: Algorithm) -> str:
+    if entry.iterative:  # "auto"
+        return "it judges magnitudes by the whole signal; 'RAAR' is what it iterates."
+    if entry.calls == "0":
+        return "it needs neither iterations nor look-ahead; give its frames to phasewise.StreamingISTFT."
+    return "one step reaches its optimum, which forgets the magnitudes."
 
 
 def start_named(name: str) -> _core.OnlineStart:
