@@ -40,6 +40,9 @@ STAGES: dict[str, Callable[[], Stage]] = {
         mixture(),
     ),
     "raar": lambda: (pw.OnlineInversion(SOURCES, N_FFT, HOP, dtype=np.float32), mixture()),
+    "pu_iter": lambda: (pw.OnlinePUIter(SOURCES, N_FFT, HOP, dtype=np.float32), mixture()),
+    "anisotropic": lambda: (pw.OnlineAnisotropicWiener(SOURCES, N_FFT, HOP, dtype=np.float32), mixture()),
+    "rtpghi": lambda: (pw.RTPGHI(N_FFT, HOP, rng=0, dtype=np.float32), (mixture()[1][0],)),
 }
 
 
@@ -47,7 +50,7 @@ def measure(stage: Any, arrays: tuple[np.ndarray, ...], minutes: float) -> np.nd
     """Return the seconds of every push."""
     count = int(minutes * 60 * RATE / HOP)
     frames = [tuple(array[..., t : t + 1] for array in arrays) for t in range(FRAMES)]
-    out = np.empty((SOURCES, HOP), np.float32)
+    out = np.empty_like(stage.push(*frames[0]))
     spent = np.empty(count)
     for i in range(count):
         begin = time.perf_counter()

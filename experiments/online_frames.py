@@ -31,6 +31,10 @@ ONE: dict[str, Make] = {
     "RTISILA, 15 iterations": (lambda shape: pw.RTISILA(**shape, lookahead=0, n_iter=15), "0"),
     "RTISILA, 8 iterations": (lambda shape: pw.RTISILA(**shape, lookahead=1, n_iter=8), "1"),
     "RTISILA, 4 iterations": (lambda shape: pw.RTISILA(**shape, lookahead=3, n_iter=4), "3"),
+    "RTISILA, fgla, 15 iterations": (
+        lambda shape: pw.RTISILA(**shape, algorithm="fgla", lookahead=3, n_iter=15),
+        "3",
+    ),
 }
 SEVERAL: dict[str, Make] = {
     "OnlineWiener": (lambda n, shape: pw.OnlineWiener(n, **shape), "0"),

@@ -21,12 +21,12 @@ def _frames() -> tuple[np.ndarray, np.ndarray]:
     return S.sum(axis=0, keepdims=True), np.abs(S)[np.newaxis]
 
 
-def _pushes(stage: Any, X: np.ndarray, V: np.ndarray) -> np.ndarray:
+def _pushes(stage: Any, *arrays: np.ndarray) -> np.ndarray:
     """Return the samples of frames that come one after the other, into memory that is there."""
     stage.reset()
-    out = np.empty((1, SOURCES, FRAMES * HOP), np.float32)
+    out = np.empty((*arrays[-1].shape[:-2], FRAMES * HOP), np.float32)
     for t in range(FRAMES):
-        stage.push(X[..., t : t + 1], V[..., t : t + 1], out[..., t * HOP : (t + 1) * HOP])
+        stage.push(*(a[..., t : t + 1] for a in arrays), out[..., t * HOP : (t + 1) * HOP])
     return out[0]
 
 

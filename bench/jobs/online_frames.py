@@ -9,27 +9,8 @@ import numpy as np
 import phasewise as pw
 
 from . import OURS, Job
-from .inversion import _sources
+from .online import FRAMES, SOURCES, _frames, _pushes
 from .transforms import HOP, N_FFT, RATE
-
-SOURCES, FRAMES = 4, 128
-
-
-def _frames() -> tuple[np.ndarray, np.ndarray]:
-    """Return frame-major frames of a mixture and of its sources' magnitudes, complex64 and float32."""
-    S = pw.stft(_sources(SOURCES), n_fft=N_FFT, hop_length=HOP)[..., :FRAMES]
-    X = np.ascontiguousarray(S.sum(axis=0).T).T
-    return X[np.newaxis], np.abs(S)[np.newaxis]
-
-
-def _pushes(stage: Any, *arrays: np.ndarray) -> np.ndarray:
-    """Return the samples of frames that come one after the other, into memory that is there."""
-    stage.reset()
-    shape = arrays[-1].shape[:-2]
-    out = np.empty((*shape, FRAMES * HOP), np.float32)
-    for t in range(FRAMES):
-        stage.push(*(a[..., t : t + 1] for a in arrays), out[..., t * HOP : (t + 1) * HOP])
-    return out[0]
 
 
 class NumpyStream:
