@@ -35,7 +35,7 @@ from results_file import replace_section
 
 RATE = 44100
 SONGS = ("music_band", "song_1_001", "song_1_002", "music_lithium", "music_sodium")
-RUNS = (("wiener", 1024), ("wiener", 512), ("anisotropic", 1024))
+RUNS = (("wiener", 1024), ("wiener", 512), ("anisotropic", 1024), ("RAAR", 1024))
 
 
 def minute(data: Path) -> np.ndarray:

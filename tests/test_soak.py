@@ -98,7 +98,7 @@ def test_nothing_grows(kind, method):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["wiener", "anisotropic"])
+@pytest.mark.parametrize("method", ["wiener", "anisotropic", "RAAR"])
 @pytest.mark.parametrize("kind", ["separator", "refiner"])
 def test_ten_minutes(kind, method):
     push, hop = separating(method, "default") if kind == "separator" else refining(method, 2048)

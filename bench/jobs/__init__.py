@@ -84,8 +84,8 @@ def keep_pages() -> None:
 
 def all_jobs(threads: int) -> Iterator[Callable[[], Job]]:
     """Yield makers of all jobs; a job is made when its turn comes, so that memory stays small."""
-    from . import filters, inversion, nmf, online, online_frames, torch_ops, transforms
+    from . import filters, inversion, nmf, online, online_frames, supervised, torch_ops, transforms
 
-    for module in (transforms, inversion, nmf, filters, online, online_frames, torch_ops):
+    for module in (transforms, inversion, nmf, filters, online, online_frames, supervised, torch_ops):
         for maker in module.JOBS:
             yield lambda maker=maker: maker(threads)  # type: ignore[misc]

@@ -10,20 +10,19 @@ from phasewise._validate import choice
 from phasewise.errors import ParameterError
 from phasewise.filters.online import OnlineAnisotropicWiener
 from phasewise.phase.online._stage import MixtureStage
-from phasewise.phase.online.inversion import OnlineInversion, OnlineMISI
+from phasewise.phase.online.inversion import OnlineInversion
 from phasewise.phase.online.unwrapping import OnlinePUIter
 from phasewise.phase.online.wiener import OnlineWiener
 
 __all__ = ["ONLINE_METHODS", "make_stage", "method_name"]
 
+_INVERSIONS = ("MISI", "RAAR", "RRR", "Mix+Incons", "Mix+Incons_hardMag", "Mag+Incons_hardMix")
 # Name -> what makes the stage, and the options that it takes.
 _STAGES: dict[str, tuple[Callable[..., MixtureStage], tuple[str, ...]]] = {
     "wiener": (OnlineWiener, ("power",)),
     "anisotropic": (OnlineAnisotropicWiener, ("kappa",)),
     "PU-Iter": (OnlinePUIter, ("n_iter",)),
-    "MISI": (OnlineMISI, ("lookahead", "n_iter", "init")),
-    "RAAR": (partial(OnlineInversion, algo="RAAR"), ("lookahead", "n_iter", "init")),
-    "RRR": (partial(OnlineInversion, algo="RRR"), ("lookahead", "n_iter", "init")),
+    **{name: (partial(OnlineInversion, algo=name), ("lookahead", "n_iter", "init")) for name in _INVERSIONS},
 }
 #: Names of the methods of `StreamingSeparator`, `StreamingRefiner` and ``phasewise live``.
 ONLINE_METHODS = tuple(_STAGES)
