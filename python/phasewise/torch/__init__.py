@@ -15,12 +15,22 @@ from phasewise.torch.functional import (
     stft,
 )
 from phasewise.torch.inversion import misi, mixing_iterations, sinusoidal_phasors, spectrogram_inversion
-from phasewise.torch.nn import ISTFT, STFT, MelSpectrogram, Spectrogram, UnfoldedInversion
+from phasewise.torch.nn import (
+    ISTFT,
+    STFT,
+    MelSpectrogram,
+    RealISTFT,
+    RealSTFT,
+    Spectrogram,
+    UnfoldedInversion,
+)
 
 __all__ = [
     "ISTFT",
     "STFT",
     "MelSpectrogram",
+    "RealISTFT",
+    "RealSTFT",
     "Spectrogram",
     "UnfoldedInversion",
     "istft",
