@@ -57,8 +57,8 @@ def multichannel_wiener(
     update : {"estimates", "posterior"}
         What powers and covariances are taken from: the estimates themselves, as norbert and open-unmix do, or
         their posterior distribution, which is the expectation-maximisation algorithm of the paper. Its
-        likelihood never decreases, and it gains from many iterations; the former is cheaper, and one or two
-        iterations are best.
+        likelihood never decreases, which is not to say that the sources get better: music with known
+        magnitudes is best after one iteration of either (``experiments/RESULTS.md``).
     noise : float >= 0
         Power of the noise relative to the mean power of the mixture in the same frequency. It limits how
         deeply a loud source is cancelled in favour of a quiet one; about 1e-6 is what float32 resolves.
