@@ -26,9 +26,10 @@ import numpy as np
 import phasewise as pw
 from phasewise import audio
 from phasewise.phase.registry import ALGORITHMS
+from reflection_momentum import COUNTS, VARIANTS, reflections
 from results_file import replace_section
 
-SECONDS = 10.0
+SECONDS, MOMENTUM_SECONDS = 10.0, 4.0
 WINDOW_SECONDS = 0.046
 RANK, NMF_ITERATIONS = 50, 200
 CAP = 40.0
@@ -137,6 +138,7 @@ class Study:
         self.scores: dict[tuple[str, str, int, str], float] = {}
         self.seconds: dict[tuple[str, str, int], float] = {}
         self.traces: dict[tuple[str, str], list[np.ndarray]] = {}
+        self.extrapolated: dict[tuple[str, str, int], list[float]] = {}
 
     def add(self, item: Item) -> None:
         """Run everything on an item."""
@@ -155,6 +157,16 @@ class Study:
                 if entry.iterative:
                     _, cost = invert(item, V, name, TRACE[-1], return_cost=True)
                     self.traces.setdefault((name, kind), []).append(cost)
+
+    def add_momentum(self, item: Item) -> None:
+        """Run reflections with momentum and restarts on an item."""
+        for kind, V in item.magnitudes.items():
+            for name, (momentum, restarts) in VARIANTS.items():
+                results = reflections(item.mixture, V, item.transform, momentum, restarts)
+                for n_iter in range(1, COUNTS[-1] + 1):
+                    estimate = next(results)
+                    if n_iter in COUNTS:
+                        self.extrapolated.setdefault((name, kind, n_iter), []).append(item.score(estimate))
 
     @staticmethod
     def counts(name: str) -> tuple[int, ...]:
@@ -221,6 +233,7 @@ class Study:
         lines += ["", "### SI-SDR against time", "", *self._curve()]
         if picture:
             lines += ["", f"![SI-SDR against time]({picture})"]
+        lines += ["", "### Reflections with momentum and restarts", "", *_MOMENTUM, "", *self._momentum()]
         lines += ["", "### Costs, relative to that of the first iteration", "", *self._traces(), ""]
         lines += [
             f"- {'holds' if holds else '**fails**'}: {text}" for text, (holds, _) in self.checks().items()
@@ -246,6 +259,14 @@ class Study:
                         f"{self.mean(name, kind, n):.1f} ({self.seconds[name, kind, n]:.1f} s)" for n in CURVE
                     ]
                     rows.append(f"| {name}, {kind} | " + " | ".join(cells) + " |")
+        return rows
+
+    def _momentum(self) -> list[str]:
+        rows = [f"| iterations | {' | '.join(map(str, COUNTS))} |", "|---|" + "---:|" * len(COUNTS)]
+        for kind in (KNOWN, ESTIMATED):
+            for name in VARIANTS:
+                cells = (f"{np.mean(self.extrapolated[name, kind, n]):.1f}" for n in COUNTS)
+                rows.append(f"| {name}, {kind} | " + " | ".join(cells) + " |")
         return rows
 
     def _traces(self) -> list[str]:
@@ -290,6 +311,13 @@ _INTRODUCTION = (
 )
 
 
+_MOMENTUM = (
+    f"RAAR as in `auto`, before its blend, on the first {MOMENTUM_SECONDS:g} s of each item. The iterate",
+    "goes on by a share of its last move, the momentum; with restarts, an iteration that raises the",
+    "magnitude error is done again without, at the price of another projection (`reflection_momentum.py`).",
+)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
     parser = argparse.ArgumentParser(
@@ -306,7 +334,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     pw.set_num_threads(1)
     study = Study()
-    for item in items(Path(args.data), args.quick):
+    for item in items(Path(args.data), args.quick, 1.0 if args.quick else MOMENTUM_SECONDS):
+        study.add_momentum(item)
+    for item in items(Path(args.data), args.quick, 3.0 if args.quick else SECONDS):
         study.add(item)
         for kind in (KNOWN, ESTIMATED):
             scores = (f"{n} {study.scores[n, kind, TABLE, item.name]:.1f}" for n in methods())
