@@ -15,6 +15,13 @@ def pytest_report_header():
 
 
 @pytest.fixture
+def torch_flags():
+    """Let torch's flags be set again: its own testing tools, once imported, forbid that for good."""
+    torch = pytest.importorskip("torch")
+    torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)
 

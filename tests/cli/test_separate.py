@@ -302,6 +302,7 @@ def test_interrupt_leaves_nothing_behind(model, song, tmp_path, number, jobs):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )
     while '"progress"' not in process.stdout.readline():
         pass

@@ -16,9 +16,10 @@ import pytest
 from phasewise.cli import main
 
 pytest.importorskip("lightning")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("torch_flags"),
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 RATE = 8000
 SETTINGS = {

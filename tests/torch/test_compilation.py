@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 import phasewise as pw
 import phasewise.torch as pwt
+from spectra_dataset import Spectra
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:Torchinductor does not support code"
@@ -96,19 +97,6 @@ def test_gradients_within_vmap(noise):
     mapped = torch.func.vmap(lambda t: pwt.stft(t, 64, window=window).abs().pow(2).sum())(y)
     plain = pwt.stft(y, 64, window=window).abs().pow(2).sum((-2, -1))
     torch.testing.assert_close(torch.autograd.grad(mapped.sum(), y), torch.autograd.grad(plain.sum(), y))
-
-
-class Spectra(Dataset):
-    """Spectra made in worker processes."""
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        y = torch.full((2, 4096), float(index), requires_grad=True)
-        S = pwt.stft(y, 256, window=torch.hann_window(256))
-        (gradient,) = torch.autograd.grad(S.abs().pow(2).sum(), y)
-        return S.detach().abs(), gradient
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

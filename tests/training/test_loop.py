@@ -14,9 +14,10 @@ from phasewise.training.config import PRESETS, from_dict, load_config, to_toml
 lightning = pytest.importorskip("lightning")
 from phasewise.training.loop import train  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("torch_flags"),
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 TRANSFORM = {"n_fft": 256, "hop_length": 64, "sample_rate": 8000}
 SMALL = {"features": 6, "repeats": 1, "scheme": "vocals", "hidden_factor": 1, "mask_factor": 1}
